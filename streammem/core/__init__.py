@@ -1,0 +1,1 @@
+"""Types, time, budget, configuration and errors; imports nothing from its siblings."""

@@ -77,7 +77,7 @@ class IngestResult:
     memory_path: str | None = None
     duration_s: float | None = None
     covered_s: float = 0.0
-    frames: FrameCounts = FrameCounts()
+    frames: FrameCounts = field(default_factory=FrameCounts)
     gaps: tuple[Gap, ...] = ()
     bytes: Mapping[str, int] = field(default_factory=dict)
     cells: Mapping[str, int] = field(default_factory=dict)

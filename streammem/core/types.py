@@ -260,6 +260,20 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class RelativeRange:
+    """A time range that only a memory can turn into seconds of its stream.
+
+    `kind` says what `start` and `end` count: `from_end` seconds before the end (`start` >= `end`,
+    0 is the end itself), `fraction` shares in [0, 1] of the covered time, `wall_clock` seconds
+    since midnight. None leaves that side open; equal values mean an instant.
+    """
+
+    kind: str
+    start: float | None
+    end: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """A question as understood without any model.
 
@@ -267,7 +281,12 @@ class Question:
     `read`, `choose`, `describe`. `phrase` is what to look for, free of question and time words.
     `relation` says for `order` which one: `before`, `after`, `while`, `between`, `next`, `nth`,
     `first`, `last`, `arrange`. `anchor` is the other event's phrase (`anchor_end` the second one
-    of `between`), `ordinal` the n of `nth`. `start_s`, `end_s` are None where unrestricted.
+    of `between`), `ordinal` the n of `nth` (negative: from the end; beside `before` and `after`
+    it counts the matches in that range). `start_s`, `end_s` are None where unrestricted, equal
+    for an instant ("at 1:30"); a range that depends on the memory is in `relative`.
+    `asked` is the form of the answer where the words fix it: `yes_no`, `colour`, `end`, `said`,
+    `read`. `items` are events to arrange. `offset_s` is the distance to the anchor ("10 seconds
+    after ..."). `negated` is True where the stem of a choice asks for what is not so.
     """
 
     text: str
@@ -281,6 +300,11 @@ class Question:
     ordinal: int | None = None
     choices: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    relative: RelativeRange | None = None
+    asked: str | None = None
+    items: tuple[str, ...] = ()
+    offset_s: float | None = None
+    negated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +326,11 @@ class Findings:
     unknown_words: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     explain: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def abstained(self) -> bool:
+        """True where nothing was established: a "no" or a count of 0 is an answer."""
+        return not self.evidence and self.value is None and self.choice is None
 
 
 @dataclass(frozen=True, slots=True)

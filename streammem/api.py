@@ -1,0 +1,313 @@
+"""What README shows and the command line uses: a library of memories, and questions to it."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from streammem.core.config import (
+    Config,
+    LoadedConfig,
+    default_library_folder,
+    load_config,
+)
+from streammem.core.errors import SourceError, UsageError
+from streammem.core.results import (
+    Check,
+    Forgotten,
+    IngestEvent,
+    IngestRequest,
+    IngestResult,
+    MemoryDetails,
+    MemorySummary,
+    ModelSummary,
+    OnEvent,
+    Verification,
+)
+from streammem.core.types import Answer
+
+if TYPE_CHECKING:
+    from streammem.runtime.asking import OpenMemory
+
+__all__ = [
+    "AskOptions",
+    "Library",
+    "doctor",
+    "list_models",
+    "pull_model",
+    "request_from_config",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class AskOptions:
+    """How a question is asked.
+
+    `memories` empty means the whole library. `at_s` and `between_s` restrict the stream time.
+    `thumbnails` is a folder that receives a picture of each piece of evidence.
+    """
+
+    memories: tuple[str, ...] = ()
+    at_s: float | None = None
+    between_s: tuple[float, float] | None = None
+    choices: tuple[str, ...] = ()
+    top_k: int = 5
+    min_confidence: float = 0.5
+    answerer: str = "evidence"
+    second_look: bool = False
+    thumbnails: str | None = None
+    explain: bool = False
+    weights: str = ""
+    device: str = "auto"
+
+
+def request_from_config(config: Config, **overrides: Any) -> IngestRequest:
+    """The ingest request that the configuration describes, with single fields replaced."""
+    ingest = config.ingest
+    request = IngestRequest(
+        fps=ingest.fps,
+        budget_bytes=ingest.budget,
+        policy=ingest.policy,
+        encoder=ingest.encoder,
+        weights=ingest.weights,
+        device=ingest.device,
+        reader=ingest.reader,
+        commit_frames=ingest.commit_frames,
+        commit_s=ingest.commit_seconds,
+        auto_encoders=config.encoders.auto,
+    )
+    return replace(request, **overrides)
+
+
+def _ignore(_event: IngestEvent) -> None:
+    """The event receiver of callers who want none."""
+
+
+def _never() -> bool:
+    return False
+
+
+class Library:
+    """A folder of memories. Safe to use from one thread; several processes may share a folder.
+
+    library = Library(Path("memories"))
+    library.ingest(["video.mp4"])
+    print(library.ask("when does the red ball appear?").text)
+    """
+
+    def __init__(
+        self, folder: Path | str | None = None, config: LoadedConfig | None = None
+    ) -> None:
+        self._config = config or load_config()
+        chosen = folder or self._config.config.library.folder or default_library_folder()
+        self._folder = Path(chosen).expanduser()
+        self._encoders: dict[tuple[str, str, str], Any] = {}
+
+    @property
+    def folder(self) -> Path:
+        """Where the memories lie."""
+        return self._folder
+
+    def ingest(
+        self,
+        sources: Sequence[str],
+        request: IngestRequest | None = None,
+        *,
+        on_event: OnEvent | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> list[IngestResult]:
+        """Remember files, folders, globs and URLs; one result per source, failures included.
+
+        Raises:
+            UsageError: `name` with more than one source.
+            Interrupted: `should_stop` said so; `results` on it holds what was finished.
+        """
+        from streammem.runtime.many import ingest_many
+        from streammem.storage.library import LibraryFolder
+        from streammem.video.discover import expand_sources
+
+        request = request or request_from_config(self._config.config)
+        found = expand_sources(list(sources), recursive=False)
+        if request.name is not None and len(found) > 1:
+            raise UsageError(
+                f"--name {request.name!r} cannot name {len(found)} sources",
+                hint="ingest them one by one, or leave the name out",
+            )
+        return ingest_many(
+            found,
+            LibraryFolder(self._folder),
+            request,
+            on_event=on_event or _ignore,
+            should_stop=should_stop or _never,
+        )
+
+    def batch(
+        self,
+        folders: Sequence[str],
+        request: IngestRequest | None = None,
+        *,
+        jobs: int = 1,
+        on_event: OnEvent | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> list[IngestResult]:
+        """Remember every video below the folders with `jobs` processes; as `ingest` otherwise.
+
+        Raises:
+            SourceError: there is no video below the folders.
+            Interrupted: `should_stop` said so; `results` on it holds what was finished.
+        """
+        from streammem.runtime.pool import ingest_pool
+        from streammem.video.discover import expand_sources
+
+        found = expand_sources(list(folders), recursive=True)
+        if not found:
+            raise SourceError(
+                f"no video below {', '.join(folders)}",
+                hint="name a folder that holds videos",
+                code="no_media",
+            )
+        return ingest_pool(
+            found,
+            self._folder,
+            request or request_from_config(self._config.config),
+            jobs=jobs,
+            on_event=on_event or _ignore,
+            should_stop=should_stop or _never,
+        )
+
+    def ask(self, question: str, options: AskOptions | None = None) -> Answer:
+        """Answer from the memories, with evidence, or say that there is not enough.
+
+        Raises:
+            UsageError: the library is empty or a named memory is unknown.
+            MissingError: the encoder of every memory asked is missing.
+        """
+        from streammem.runtime.asking import answer_question
+
+        options = options or self._default_options()
+        started_at = time.perf_counter()
+        opened, notes = self._open(options)
+        load_ms = (time.perf_counter() - started_at) * 1000
+        answer = answer_question(question, opened, options, load_ms=load_ms, notes=notes)
+        return self._with_thumbnails(answer, opened, options)
+
+    def search(
+        self, text: str | None = None, image: str | None = None, options: AskOptions | None = None
+    ) -> Answer:
+        """The moments nearest to a text or a picture; never abstains.
+
+        Raises:
+            UsageError: not exactly one of `text` and `image`, an empty library, an unknown memory.
+        """
+        from streammem.runtime.asking import search_for
+
+        if (text is None) == (image is None):
+            raise UsageError("search takes a text or --image FILE, exactly one of them")
+        options = options or self._default_options()
+        started_at = time.perf_counter()
+        opened, notes = self._open(options)
+        load_ms = (time.perf_counter() - started_at) * 1000
+        answer = search_for(text, image, opened, options, load_ms=load_ms, notes=notes)
+        return self._with_thumbnails(answer, opened, options)
+
+    def memories(self) -> list[MemorySummary]:
+        """Every memory of the library, by id; damaged ones say so."""
+        from streammem.runtime.inspecting import summarise
+        from streammem.storage.library import LibraryFolder
+
+        return summarise(LibraryFolder(self._folder))
+
+    def show(self, memory: str) -> MemoryDetails:
+        """Everything about one memory: settings, bytes, gaps, cells, ledger."""
+        from streammem.runtime.inspecting import details
+        from streammem.storage.library import LibraryFolder
+
+        return details(LibraryFolder(self._folder).resolve(memory))
+
+    def verify(self, memories: Sequence[str] = ()) -> list[Verification]:
+        """Check files, counts, digests and cells of the named memories, or of all."""
+        from streammem.runtime.inspecting import verify
+        from streammem.storage.library import LibraryFolder
+
+        return verify(LibraryFolder(self._folder), memories)
+
+    def forget(self, memories: Sequence[str], *, remove: bool) -> list[Forgotten]:
+        """Remove memories, or with `remove` False only say what would be removed."""
+        from streammem.storage.library import LibraryFolder
+
+        library = LibraryFolder(self._folder)
+        paths = [library.resolve(memory) for memory in memories]
+        forgotten = []
+        for path in paths:
+            size = path.stat().st_size
+            if remove:
+                library.forget(path.stem)
+            forgotten.append(Forgotten(path.stem, str(path), size, remove))
+        return forgotten
+
+    def _default_options(self) -> AskOptions:
+        query = self._config.config.query
+        return AskOptions(
+            top_k=query.top_k,
+            min_confidence=query.min_confidence,
+            answerer=query.answerer,
+            second_look=query.second_look,
+        )
+
+    def _open(self, options: AskOptions) -> "tuple[list[OpenMemory], tuple[str, ...]]":
+        from streammem.runtime.asking import open_memories
+        from streammem.storage.library import LibraryFolder
+
+        library = LibraryFolder(self._folder)
+        names = options.memories or tuple(library.ids())
+        if not names:
+            raise UsageError(
+                f"the library {self._folder} is empty",
+                hint="remember a video first: streammem ingest video.mp4",
+                code="empty_library",
+            )
+        paths = [library.resolve(name) for name in names]
+        return open_memories(
+            paths, self._encoders, weights=options.weights, device=options.device,
+            named=bool(options.memories),
+        )  # fmt: skip
+
+    def _with_thumbnails(
+        self, answer: Answer, opened: "Sequence[OpenMemory]", options: AskOptions
+    ) -> Answer:
+        if options.thumbnails is None:
+            return answer
+        from streammem.runtime.pictures import save_pictures
+
+        folder = Path(options.thumbnails)
+        return replace(
+            answer,
+            evidence=save_pictures(answer.evidence, opened, folder),
+            candidates=save_pictures(answer.candidates, opened, folder),
+        )
+
+
+def doctor(library: Library) -> list[Check]:
+    """Check the machine, the packages, the encoders and the library; each failure has a fix."""
+    from streammem.runtime.doctor import run_checks
+
+    return run_checks(library.folder)
+
+
+def list_models() -> list[ModelSummary]:
+    """Every encoder that can be used or pulled, and which are on this machine."""
+    from streammem.runtime.inspecting import models
+
+    return models()
+
+
+def pull_model(model_id: str, on_progress: Callable[[int, int | None], None]) -> Path:
+    """Fetch an encoder's weights into the user's cache.
+
+    Raises:
+        MissingError: there is no network, the id is unknown or the digest does not match.
+    """
+    from streammem.encoders.pull import pull
+
+    return pull(model_id, on_progress)

@@ -1,0 +1,76 @@
+"""Several sources, one after the other: one bad input never stops the rest."""
+
+from collections.abc import Callable, Sequence
+
+from streammem.core.errors import BudgetError, Interrupted, StreamMemError
+from streammem.core.results import IngestEvent, IngestRequest, IngestResult, OnEvent
+from streammem.runtime.ingest import ingest_source
+from streammem.storage.library import LibraryFolder
+from streammem.video.identity import redact
+
+
+class InterruptedRun(Interrupted):
+    """A stop in the middle of several sources; `results` holds those that were finished."""
+
+    def __init__(self, cause: Interrupted, results: list[IngestResult]) -> None:
+        super().__init__(cause.message, hint=cause.hint)
+        self.results = results
+
+
+def ingest_many(
+    sources: Sequence[str],
+    library: LibraryFolder,
+    request: IngestRequest,
+    *,
+    on_event: OnEvent,
+    should_stop: Callable[[], bool],
+) -> list[IngestResult]:
+    """One result per source, failures included.
+
+    Raises:
+        InterruptedRun: `should_stop` said so.
+    """
+    results: list[IngestResult] = []
+    for source in sources:
+        if should_stop():
+            raise InterruptedRun(Interrupted("stopped", hint="run it again to go on"), results)
+        try:
+            result = ingest_guarded(
+                source, library, request, on_event=on_event, should_stop=should_stop
+            )
+        except Interrupted as stop:
+            raise InterruptedRun(stop, results) from stop
+        results.append(result)
+    return results
+
+
+def ingest_guarded(
+    source: str,
+    library: LibraryFolder,
+    request: IngestRequest,
+    *,
+    on_event: OnEvent,
+    should_stop: Callable[[], bool],
+) -> IngestResult:
+    """The result of one source; an error becomes a failed result and an event.
+
+    Raises:
+        Interrupted: `should_stop` said so.
+    """
+    try:
+        result = ingest_source(source, library, request, on_event=on_event, should_stop=should_stop)
+    except Interrupted:
+        raise
+    except StreamMemError as error:
+        result = failed_result(source, error)
+    except MemoryError:
+        hint = "use a smaller encoder, or free memory"
+        result = failed_result(source, BudgetError("the machine's memory is full", hint=hint))
+    kind = "item_failed" if result.error else "item_done"
+    on_event(IngestEvent(kind, result.source, result.memory_id, result=result))
+    return result
+
+
+def failed_result(source: str, error: StreamMemError) -> IngestResult:
+    """The result of a source that could not be ingested."""
+    return IngestResult(source=redact(source), status="failed", error=error, fully_readable=False)
