@@ -1,0 +1,1 @@
+"""The `streammem` command: one file per command, one file that prints."""

@@ -1,0 +1,133 @@
+"""The command line as a whole: registers the commands and maps every end to an exit code."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+from typer.exceptions import TyperException
+
+from streammem.core.errors import StreamMemError, UsageError
+from streammem_cli import (
+    ask,
+    batch,
+    config,
+    doctor,
+    documents,
+    forget,
+    ingest,
+    listing,
+    models,
+    render,
+    search,
+    show,
+    verify,
+)
+
+HELP = """\b
+Give any video a memory under a fixed byte budget, and ask it.
+
+\b
+Examples:
+  streammem ingest video.mp4
+  streammem ask "when does the red ball appear?"
+  streammem batch recordings/ --jobs 4
+  streammem search "green meadow" --thumbnails pictures/
+
+\b
+Exit codes: 0 good, 1 unexpected, 2 usage, 3 partial, 4 abstained (only with
+--fail-empty), 5 missing dependency or weights, 6 memory locked or damaged,
+7 budget or disk exhausted, 8 source unreadable, 130 and 143 stopped.
+"""
+
+app = typer.Typer(
+    name="streammem",
+    help=HELP,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("ingest")(ingest.ingest)
+app.command("ask")(ask.ask)
+app.command("search")(search.search)
+app.command("batch")(batch.batch)
+app.command("list")(listing.list_memories)
+app.command("show")(show.show)
+app.command("verify")(verify.verify)
+app.command("forget")(forget.forget)
+app.command("doctor")(doctor.doctor)
+app.add_typer(models.app, name="models")
+app.add_typer(config.app, name="config")
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+) -> None:
+    if version:
+        from streammem import __version__
+
+        render.line(f"streammem {__version__}")
+        raise typer.Exit
+
+
+def run(arguments: Sequence[str]) -> int:
+    """The exit code of one command line."""
+    if not arguments:
+        app(["--help"], standalone_mode=False, prog_name="streammem")
+        return UsageError.exit_code
+    command = next((word for word in arguments if not word.startswith("-")), "streammem")
+    as_json = "--json" in arguments
+    try:
+        status = app(list(arguments), standalone_mode=False, prog_name="streammem")
+    except StreamMemError as problem:
+        return _fail(command, problem, as_json=as_json)
+    except typer.Abort:
+        return 130
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        render.close_quietly()
+        return 0
+    except TyperException as problem:
+        # Every kind of it has this method; the public base class does not declare it.
+        message = problem.format_message() if hasattr(problem, "format_message") else str(problem)
+        if message.startswith("Usage:"):
+            render.note(message)
+            return UsageError.exit_code
+        return _fail(command, _usage_error(message, command), as_json=as_json)
+    except Exception as problem:
+        if os.environ.get("STREAMMEM_DEBUG"):
+            raise
+        unexpected = StreamMemError(
+            f"unexpected {type(problem).__name__}: {problem}",
+            hint="set STREAMMEM_DEBUG=1 for the traceback, and report it",
+        )
+        return _fail(command, unexpected, as_json=as_json)
+    return status if isinstance(status, int) else 0
+
+
+def _usage_error(message: str, command: str) -> UsageError:
+    known = {one.name for one in app.registered_commands}
+    known |= {one.name for one in app.registered_groups}
+    place = f"{command} " if command in known else ""
+    return UsageError(message, hint=f"streammem {place}--help")
+
+
+def _fail(command: str, problem: StreamMemError, *, as_json: bool) -> int:
+    if as_json:
+        render.document(documents.error_document(command, problem))
+    else:
+        render.error(problem)
+    return problem.exit_code
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    status = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        render.close_quietly()
+    sys.exit(status)

@@ -1,0 +1,33 @@
+"""`streammem doctor` says whether everything is here that is needed."""
+
+import typer
+
+from streammem_cli import documents, options, render
+
+FAILED = 5
+
+
+def doctor(
+    library: options.LibraryFolder = None,
+    json: options.Json = False,
+    no_color: options.NoColor = False,
+) -> None:
+    """Check the machine, the packages, the encoders and the library.
+
+    \b
+    Examples:
+      streammem doctor
+      streammem doctor --json
+
+    Exit code 5 if a check failed.
+    """
+    from streammem.api import doctor as run_checks
+
+    opened, _ = options.open_library(library)
+    results = run_checks(opened)
+    if json:
+        render.document(documents.results_document("doctor", results))
+    else:
+        render.checks(results)
+    if any(item.status == "failed" for item in results):
+        raise typer.Exit(FAILED)

@@ -1,0 +1,143 @@
+"""The options that several commands share, each declared once; and how their texts are read."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from streammem.core.errors import UsageError
+from streammem.core.timebase import parse_time
+
+if TYPE_CHECKING:
+    from streammem.api import Library
+    from streammem.core.config import LoadedConfig
+    from streammem.core.results import IngestRequest
+
+LibraryFolder = Annotated[
+    str | None,
+    typer.Option("--library", metavar="DIR", help="Folder of memories (env STREAMMEM_LIBRARY)."),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+JsonLines = Annotated[bool, typer.Option("--jsonl", help="One JSON event a line while it runs.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notes, no progress.")]
+Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="More notes.")]
+NoColor = Annotated[bool, typer.Option("--no-color", help="Plain output (also NO_COLOR).")]
+
+Fps = Annotated[float | None, typer.Option(help="Frames encoded per second of video. [2]")]
+Budget = Annotated[
+    str | None, typer.Option(metavar="SIZE", help="Bytes one memory may take. [32MiB]")
+]
+Policy = Annotated[str | None, typer.Option(help="How the memory consolidates. [streammem]")]
+EncoderId = Annotated[str | None, typer.Option(help="auto, embedded or open_clip:ARCH/TAG. [auto]")]
+Weights = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Checkpoint for an open_clip encoder.")
+]
+Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda. [auto]")]
+Reader = Annotated[str | None, typer.Option(help="auto, pyav, decord, images or synthetic. [auto]")]
+Start = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Begin here: 90, 90s, 1:30 or 00:01:30.5.")
+]
+End = Annotated[str | None, typer.Option(metavar="TIME", help="Stop before this time.")]
+RecordedAt = Annotated[
+    str | None,
+    typer.Option(metavar="WHEN", help="When the recording began: ISO 8601 or Unix seconds."),
+]
+Force = Annotated[bool, typer.Option("--force", help="Make an existing memory anew.")]
+NoAudio = Annotated[
+    bool, typer.Option("--no-audio", help="Do not listen. (This version never does.)")
+]
+NoOcr = Annotated[
+    bool, typer.Option("--no-ocr", help="Do not read the screen. (This version never does.)")
+]
+
+InMemory = Annotated[
+    list[str] | None,
+    typer.Option("--in", metavar="MEMORY", help="Ask this memory only; may be repeated."),
+]
+At = Annotated[str | None, typer.Option(metavar="TIME", help="Ask about this instant.")]
+Between = Annotated[
+    tuple[str, str] | None, typer.Option(metavar="TIME TIME", help="Ask about this stretch.")
+]
+TopK = Annotated[int | None, typer.Option(min=1, max=1000, help="Pieces of evidence. [5]")]
+Thumbnails = Annotated[
+    str | None, typer.Option(metavar="DIR", help="Write a picture of each piece of evidence.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How a command speaks, from its options."""
+
+    command: str
+    json: bool = False
+    jsonl: bool = False
+    quiet: bool = False
+    verbose: int = 0
+    color: bool = True
+
+
+def read_time(text: str | None, option: str) -> float | None:
+    """Seconds of an option's time, None for None.
+
+    Raises:
+        UsageError: it is not a time.
+    """
+    if text is None:
+        return None
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}", code="bad_time") from error
+
+
+def read_between(texts: tuple[str, str] | None) -> tuple[float, float] | None:
+    """The stretch of `--between`.
+
+    Raises:
+        UsageError: not two times in order.
+    """
+    if texts is None:
+        return None
+    start_s, end_s = (read_time(text, "--between") or 0.0 for text in texts)
+    if end_s <= start_s:
+        raise UsageError(f"--between {texts[0]} {texts[1]}: the end is not after the start")
+    return start_s, end_s
+
+
+def read_moment(text: str | None) -> float | None:
+    """Unix seconds of `--recorded-at`; a time without a zone is local.
+
+    Raises:
+        UsageError: neither ISO 8601 nor a number.
+    """
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        try:
+            return datetime.fromisoformat(text).timestamp()
+        except ValueError as error:
+            raise UsageError(
+                f"--recorded-at {text!r} is not a moment",
+                hint="write for example 2026-05-01T14:30:00",
+            ) from error
+
+
+def open_library(folder: str | None, **flags: Any) -> "tuple[Library, LoadedConfig]":
+    """The library and the configuration with the command line's settings on top."""
+    from streammem.api import Library
+    from streammem.core.config import load_config
+
+    loaded = load_config(flags={"library.folder": folder, **flags})
+    chosen = loaded.config.library.folder
+    return Library(Path(chosen) if chosen else None, loaded), loaded
+
+
+def ingest_request(loaded: "LoadedConfig", **fields: Any) -> "IngestRequest":
+    """The request of the configuration plus what only the command line can say."""
+    from streammem.api import request_from_config
+
+    return request_from_config(loaded.config, **fields)

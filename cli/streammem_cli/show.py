@@ -1,0 +1,29 @@
+"""`streammem show`: one memory in full."""
+
+from typing import Annotated
+
+import typer
+
+from streammem_cli import documents, options, render
+
+
+def show(
+    memory: Annotated[str, typer.Argument(help="Its name, or the path of its file.")],
+    cells: Annotated[bool, typer.Option("--cells", help="List every cell.")] = False,
+    library: options.LibraryFolder = None,
+    json: options.Json = False,
+    no_color: options.NoColor = False,
+) -> None:
+    """Show what a memory holds: coverage, gaps, bytes by tier, settings, cells.
+
+    \b
+    Examples:
+      streammem show lecture
+      streammem show lecture --cells
+    """
+    opened, _ = options.open_library(library)
+    result = opened.show(memory)
+    if json:
+        render.document(documents.results_document("show", [result]))
+    else:
+        render.details(result, cells=cells)

@@ -1,0 +1,1 @@
+"""Reading: sources become frames with container times, audio and timed text."""

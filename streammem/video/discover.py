@@ -1,0 +1,178 @@
+"""What the user named, turned into sources: files, folders, globs, URLs and synthetic streams."""
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from streammem.core.errors import SourceError
+
+# fmt: off
+VIDEO_SUFFIXES = frozenset({
+    ".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".divx", ".ts", ".m2ts", ".mts",
+    ".mpg", ".mpeg", ".mpe", ".vob", ".flv", ".f4v", ".wmv", ".asf", ".3gp", ".3g2", ".ogv", ".ogm",
+    ".mxf", ".nut", ".dv", ".rm", ".rmvb", ".ivf", ".h264", ".264", ".hevc", ".265", ".gif",
+})
+IMAGE_SUFFIXES = frozenset({
+    ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm",
+})
+# fmt: on
+MEMORY_SUFFIX = ".smem"
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+):")
+_GLOB_SIGNS = frozenset("*?[")
+
+
+class SourceKind(Enum):
+    """How a source has to be opened."""
+
+    FILE = "file"
+    IMAGES = "images"
+    URL = "url"
+    SYNTHETIC = "synthetic"
+    STDIN = "stdin"
+
+
+def kind_of(source: str) -> SourceKind:
+    """What kind of source a text names; something on this disk wins over a look-alike."""
+    if source == "-":
+        return SourceKind.STDIN
+    if source.startswith("synthetic:"):
+        return SourceKind.SYNTHETIC
+    scheme = _SCHEME.match(source)
+    if scheme and scheme.group(1).lower() != "file" and not is_there(Path(source)):
+        return SourceKind.URL
+    path = local_path(source)
+    pattern = is_pattern(source)
+    if (is_there(path) and path.is_dir()) or pattern or path.suffix.lower() in IMAGE_SUFFIXES:
+        return SourceKind.IMAGES
+    return SourceKind.FILE
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a text is a glob and not the name of something that is there."""
+    return bool(_GLOB_SIGNS.intersection(text)) and not is_there(local_path(text))
+
+
+def is_there(path: Path) -> bool:
+    """Whether something of this name exists; names that cannot exist do not."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def local_path(source: str) -> Path:
+    """The path that a source names, `file://` addresses included."""
+    if source[:5].lower() == "file:" and not is_there(Path(source)):
+        return Path(url2pathname(urlsplit(source).path))
+    try:
+        return Path(source).expanduser()
+    except RuntimeError:
+        # `~name` of a user that is not known here is an ordinary name.
+        return Path(source)
+
+
+def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
+    """Sorts `frame2` before `frame10`; texts that differ only in leading zeros stay apart."""
+    parts = re.findall(r"\d+|\D+", name)
+    numbered = (
+        (0, int(part), part) if part.isdecimal() else (1, 0, part.casefold()) for part in parts
+    )
+    return (*numbered, (2, 0, name))
+
+
+def image_files(source: str) -> list[Path]:
+    """The images of a folder, of a glob or the one named, in natural order.
+
+    Raises:
+        SourceError: there are none.
+    """
+    path = local_path(source)
+    if is_pattern(source):
+        listed: Iterable[Path] = _matches(path)
+    elif is_there(path):
+        if not path.is_dir():
+            return [path]
+        listed = path.iterdir()
+    else:
+        raise SourceError(
+            f"{source} does not exist", hint="check the path and its spelling", code="not_found"
+        )
+    files = [p for p in listed if not p.name.startswith(".")]
+    images = [p for p in files if _is(p, IMAGE_SUFFIXES)]
+    if images:
+        return sorted(images, key=lambda p: natural_key(p.name))
+    videos = sum(_is(p, VIDEO_SUFFIXES) for p in files)
+    if videos:
+        raise SourceError(
+            f"{source} stands for {videos} videos, not for one stream",
+            hint="give them one by one",
+            code="no_media",
+        )
+    if not path.is_dir() and not files:
+        raise SourceError(f"nothing matches {source}", hint="check the pattern", code="not_found")
+    raise SourceError(
+        f"{source} holds no media: there is neither a picture nor a video in it",
+        hint="folders inside it are searched with --recursive" if path.is_dir() else None,
+        code="no_media",
+    )
+
+
+def _matches(pattern: Path) -> list[Path]:
+    # A pattern may be absolute and have signs in any part, which Path.glob does not take.
+    return [Path(match) for match in glob.glob(str(pattern), recursive=True)]  # noqa: PTH207
+
+
+def expand_sources(named: Sequence[str], recursive: bool = False) -> list[str]:
+    """Every source that the texts name, in the order named, without repeats.
+
+    A folder stands for its videos in natural order, or for itself where it holds only images; with
+    `recursive` so do the folders inside it. A glob stands for what it matches, or for one sequence
+    where it matches only images. What is not there is kept, so that its own error is reported.
+    """
+    found: dict[str, None] = {}
+    for text in named:
+        for source in _expand(text, recursive):
+            found.setdefault(source)
+    return list(found)
+
+
+def _expand(text: str, recursive: bool) -> list[str]:
+    if text == "-" or kind_of(text) in (SourceKind.URL, SourceKind.SYNTHETIC):
+        return [text]
+    path = local_path(text)
+    if not is_pattern(text):
+        inside = _in_folder(path, recursive) if is_there(path) and path.is_dir() else []
+        return inside or [text]
+    matches = sorted(_matches(path), key=lambda match: natural_key(str(match)))
+    visible = [match for match in matches if match.suffix.lower() != MEMORY_SUFFIX]
+    if visible and all(_is(match, IMAGE_SUFFIXES) for match in visible):
+        return [text]
+    sources: list[str] = []
+    for match in visible:
+        sources += _in_folder(match, recursive) if match.is_dir() else [str(match)]
+    return sources or [text]
+
+
+def _in_folder(folder: Path, recursive: bool) -> list[str]:
+    sources: list[str] = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted((f for f in folders if not f.startswith(".")), key=natural_key)
+        paths = [Path(place) / name for name in sorted(names, key=natural_key)]
+        videos = [str(path) for path in paths if _is(path, VIDEO_SUFFIXES)]
+        if videos:
+            sources += videos
+        elif any(_is(path, IMAGE_SUFFIXES) for path in paths):
+            sources.append(place)
+        if not recursive:
+            break
+    return sources
+
+
+def _is(path: Path, suffixes: frozenset[str]) -> bool:
+    return path.suffix.lower() in suffixes and not path.name.startswith(".") and path.is_file()

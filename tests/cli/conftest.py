@@ -1,0 +1,59 @@
+"""Runs the command as a user would, in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SOURCE = "synthetic:1?duration=20&fps=8&size=96x64"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command left behind."""
+
+    status: int
+    out: str
+    err: str
+
+    def document(self) -> dict[str, Any]:
+        """The JSON document on standard output, which must be the only thing there."""
+        parsed: dict[str, Any] = json.loads(self.out)
+        return parsed
+
+
+def command(*arguments: str) -> list[str]:
+    """The argument list of `streammem ...` with this interpreter."""
+    return [sys.executable, "-m", "streammem_cli", *arguments]
+
+
+def environment() -> dict[str, str]:
+    """The environment with both packages importable, installed or not."""
+    places = [str(REPOSITORY), str(REPOSITORY / "cli"), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))}
+
+
+@pytest.fixture
+def streammem(tmp_path: Path) -> Callable[..., Ran]:
+    """Run `streammem` in an empty folder with a library of its own."""
+
+    def run(*arguments: str, **variables: str) -> Ran:
+        done = subprocess.run(
+            command(*arguments),
+            cwd=tmp_path,
+            env={**environment(), "STREAMMEM_LIBRARY": str(tmp_path / "library"), **variables},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    return run
