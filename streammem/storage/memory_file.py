@@ -1,0 +1,337 @@
+"""Writes and reads one memory file: one transaction per commit, one writer, any readers.
+
+The main file is held under the budget by shares that are checked before a commit and by
+SQLite's page limit. The write-ahead log beside it is scratch: it is emptied before it would
+outgrow `plan.wal_bytes` and removed at close. Two things can make it larger for a while: one
+commit that alone changes more than that (a commit is never split), and a reader that holds its
+transaction open for longer than readers may.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from streammem.core.budget import BudgetPlan
+from streammem.core.errors import UsageError
+from streammem.storage.chunks import ChunkChanges, plan_changes
+from streammem.storage.connection import BUSY_S, drop_log, open_for_writing, reading, translated
+from streammem.storage.gaps import gap_limit
+from streammem.storage.lock import WriterLock
+from streammem.storage.pages import chunk_bytes, cue_charge, thumbnail_charge
+from streammem.storage.placeholder import read_placeholder
+from streammem.storage.records import (
+    Commit,
+    CommitRecord,
+    MemoryMeta,
+    MetaView,
+    StoredMemory,
+)
+from streammem.storage.rows import (
+    COMMIT_ROW,
+    get_commit_record,
+    get_file_bytes,
+    get_memory,
+    get_settings,
+    get_thumbnail,
+    put_cues,
+    put_record,
+    put_thumbnails,
+)
+from streammem.storage.schema import create_database
+from streammem.storage.shares import check_shares, log_bytes
+from streammem.storage.usage import trim_usage
+
+__all__ = ["MemoryWriter", "read_memory", "read_meta", "read_thumbnail", "thumbnail_charge"]
+
+# Readers copy and leave within a second.
+_READER_S = 2.0
+
+
+class MemoryWriter:
+    """The one writer of a memory file. Use it from one thread at a time, and close it.
+
+    with MemoryWriter.create(path, meta, plan) as writer:
+        writer.commit(Commit(sections, progress))
+    """
+
+    def __init__(self, path: Path, lock: WriterLock) -> None:
+        """Open the memory at `path`; `create` and `open` are the ways to get here."""
+        self.path = path
+        self._lock = lock
+        self._closed = False
+        with ExitStack() as on_failure, translated(path):
+            on_failure.callback(lock.release)
+            self._connection = open_for_writing(path)
+            on_failure.callback(self._connection.close)
+            self._connection.execute("BEGIN")
+            self.stored = get_memory(self._connection, path)
+            self._record = get_commit_record(self._connection)
+            self._connection.execute("COMMIT")
+            on_failure.pop_all()
+        self.plan = self.stored.plan
+        self._sections: Mapping[str, bytes] = self.stored.sections
+        self._thumbnails = dict(
+            zip(self.stored.thumbnail_keys, self.stored.thumbnail_lengths, strict=True)
+        )
+        trim_usage(path, self._record.usage_absorbed)
+
+    @classmethod
+    def create(cls, path: Path, meta: MemoryMeta, plan: BudgetPlan) -> Self:
+        """Begin a memory: the file appears with its settings and nothing else, or not at all.
+
+        Raises:
+            MemoryLockedError: another process is writing it.
+            UsageError: there is a memory already.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = WriterLock(path)
+        try:
+            if path.exists() and read_placeholder(path) is None:
+                raise UsageError(
+                    f"there is a memory {path} already",
+                    hint="open it, or forget it first",
+                    code="memory_exists",
+                )
+            with translated(path):
+                # A log of a memory that was removed would be replayed into this one.
+                remove_side_files(path)
+                create_database(_unfinished_path(path), meta, plan)
+                _unfinished_path(path).replace(path)
+        except BaseException:
+            lock.release()
+            raise
+        return cls(path, lock)
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Go on with a memory from its last commit, also after its writer was killed.
+
+        Raises:
+            UsageError: there is no such file.
+            MemoryLockedError: another process is writing it.
+            MemoryFileError: it is not a memory, damaged or newer.
+        """
+        if not path.exists():
+            raise UsageError(
+                f"there is no memory {path}",
+                hint="see `streammem list` for the memories of the library",
+                code="unknown_memory",
+            )
+        return cls(path, WriterLock(path))
+
+    @property
+    def usage_absorbed(self) -> int:
+        """Offset of the usage log up to which the last commit has absorbed it."""
+        return self._record.usage_absorbed
+
+    @property
+    def file_bytes(self) -> int:
+        """Size of the main file with everything committed moved into it."""
+        with translated(self.path):
+            return get_file_bytes(self._connection)
+
+    @property
+    def wal_bytes(self) -> int:
+        """Size of the write-ahead log; 0 where there is none."""
+        try:
+            return self.path.with_name(self.path.name + "-wal").stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def current(self) -> StoredMemory:
+        """The memory as the last commit left it."""
+        record = self._record
+        keys = sorted(self._thumbnails)
+        return StoredMemory(
+            path=self.path,
+            meta=self.stored.meta,
+            plan=self.plan,
+            progress=record.progress,
+            sections=dict(self._sections),
+            thumbnail_keys=tuple(keys),
+            thumbnail_lengths=tuple(self._thumbnails[key] for key in keys),
+            cell_counts=record.cell_counts,
+            tier_bytes=record.tier_bytes,
+            usage_absorbed=record.usage_absorbed,
+            file_bytes=self.file_bytes,
+            thumbnail_bytes=record.thumbnail_bytes,
+            cue_bytes=record.cue_bytes,
+            cue_counts=record.cue_counts,
+        )
+
+    def commit(self, commit: Commit) -> None:
+        """Put everything in it on disk in one transaction, or nothing.
+
+        Raises:
+            BudgetError: it exceeds a share of the budget, or the disk is full; the last commit
+                stays, and the writer can go on.
+        """
+        thumbnails = {
+            key: length
+            for key, length in self._thumbnails.items()
+            if key not in commit.thumbnails_dropped
+        }
+        replaced = thumbnails.keys() & commit.thumbnails_added.keys()
+        thumbnails |= {key: len(webp) for key, webp in commit.thumbnails_added.items()}
+        changes = plan_changes(
+            self._sections,
+            self._record.sections,
+            commit.sections,
+            chunk_bytes(self.plan.page_bytes),
+        )
+        record = self._next_record(commit, changes, thumbnails)
+        check_shares(self.plan, commit, record, thumbnails.values())
+        with translated(self.path, self.plan):
+            self._make_room(changes, commit)
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                self._write(commit, changes, record, commit.thumbnails_dropped | replaced)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+        absorbed_more = record.usage_absorbed != self._record.usage_absorbed
+        self._sections, self._record = dict(commit.sections), record
+        self._thumbnails = thumbnails
+        if absorbed_more:
+            trim_usage(self.path, record.usage_absorbed)
+        if self.wal_bytes > self.plan.wal_bytes // 2:
+            with translated(self.path, self.plan):
+                self._empty_log(wait_s=0.0)
+
+    def close(self) -> None:
+        """Empty and remove the log, close the file and release the lock; safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            # On a full disk the log stays where it is; with it the memory is whole.
+            with suppress(sqlite3.Error):
+                self._empty_log(wait_s=_READER_S)
+                drop_log(self._connection)
+        finally:
+            self._connection.close()
+            self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _next_record(
+        self, commit: Commit, changes: ChunkChanges, thumbnails: Mapping[int, int]
+    ) -> CommitRecord:
+        before = self._record
+        counts = dict(before.cue_counts)
+        lengths = [len(cue.text.encode()) for cue in commit.cues]
+        for cue in commit.cues:
+            counts[cue.channel.value] = counts.get(cue.channel.value, 0) + 1
+        charge = sum(cue_charge(length, self.plan.page_bytes) for length in lengths)
+        return CommitRecord(
+            progress=commit.progress.bounded(gap_limit(self.plan.total_bytes)),
+            cell_counts=dict(commit.cell_counts),
+            tier_bytes=dict(commit.tier_bytes),
+            usage_absorbed=commit.usage_absorbed,
+            sections=changes.records,
+            thumbnail_count=len(thumbnails),
+            thumbnail_bytes=sum(thumbnails.values()),
+            cue_counts=counts,
+            cue_bytes=before.cue_bytes + sum(lengths),
+            cue_charge=before.cue_charge + charge,
+        )
+
+    def _write(
+        self, commit: Commit, changes: ChunkChanges, record: CommitRecord, removed: frozenset[int]
+    ) -> None:
+        """The body of the transaction; what frees pages comes before what needs them."""
+        connection = self._connection
+        connection.executemany("DELETE FROM state WHERE id>=? AND id<?", changes.deletes)
+        put_thumbnails(connection, removed, ())
+        # A row that keeps its length is overwritten in place, and only its changed pages count.
+        connection.executemany(
+            "INSERT INTO state(id,body) VALUES(?,?) "
+            "ON CONFLICT(id) DO UPDATE SET body=excluded.body",
+            changes.writes,
+        )
+        put_thumbnails(connection, (), sorted(commit.thumbnails_added.items()))
+        put_cues(connection, commit.cues)
+        put_record(connection, COMMIT_ROW, record.to_json())
+
+    def _make_room(self, changes: ChunkChanges, commit: Commit) -> None:
+        """Empty the log if this commit might make it outgrow its bound."""
+        if self.wal_bytes + log_bytes(self.plan, changes, commit) > self.plan.wal_bytes:
+            self._empty_log(wait_s=_READER_S)
+
+    def _empty_log(self, wait_s: float) -> None:
+        """Move the log into the main file, as far as readers let go of it within `wait_s`."""
+        self._connection.execute(f"PRAGMA busy_timeout={int(wait_s * 1000)}")
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        self._connection.execute(f"PRAGMA busy_timeout={int(BUSY_S * 1000)}")
+
+
+def read_memory(path: Path) -> StoredMemory:
+    """The memory as its last commit left it, copied out in one read transaction.
+
+    Raises:
+        UsageError: there is no such file.
+        MemoryFileError: it is not a memory, damaged or newer.
+    """
+    with reading(path) as connection:
+        return get_memory(connection, path)
+
+
+def read_meta(path: Path) -> MetaView:
+    """Settings, progress and counts of a memory, without its sections.
+
+    Raises:
+        UsageError: there is no such file.
+        MemoryFileError: it is not a memory, damaged or newer.
+    """
+    with reading(path) as connection:
+        meta, _ = get_settings(connection)
+        record = get_commit_record(connection)
+        return MetaView(
+            meta,
+            record.progress,
+            record.cell_counts,
+            record.tier_bytes,
+            record.cue_counts,
+            get_file_bytes(connection),
+        )
+
+
+def read_thumbnail(path: Path, pts_us: int) -> bytes | None:
+    """The WebP of the frame at a presentation time in microseconds, None where none is kept.
+
+    Raises:
+        UsageError: there is no such file.
+        MemoryFileError: it is not a memory, damaged or newer.
+    """
+    with reading(path) as connection:
+        return get_thumbnail(connection, pts_us)
+
+
+def side_files(path: Path) -> list[Path]:
+    """Files that SQLite, or an interrupted `create`, may leave beside a memory."""
+    sides = [path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "-journal")]
+    return [*sides, _unfinished_path(path)]
+
+
+def remove_side_files(path: Path) -> None:
+    """Remove what lies beside a memory that is not there; the caller holds its lock."""
+    for file in side_files(path):
+        file.unlink(missing_ok=True)
+
+
+def _unfinished_path(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new")
