@@ -1,0 +1,240 @@
+"""Turns the state of a memory into bytes and back, with nothing in it but numbers.
+
+The state is seven sections. Each keeps its parts at fixed places, so that storage, which
+writes the 4 KB pieces that changed, writes little: counters lie together in `head`, and a cell
+stays in its slot of `cells` and `links` for life.
+"""
+
+import struct
+import zlib
+from collections.abc import Mapping
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streammem.core.errors import MemoryFileError, UsageError
+from streammem.memory.boundary import BoundaryState
+from streammem.memory.cells import join_sum, split_sum
+from streammem.memory.event import Event, Intake
+from streammem.memory.governor import MemoryPlan, worst_case_bytes
+from streammem.memory.ledger import KINDS, Evicted, Ledger
+from streammem.memory.policies import PolicySet, PolicySettings, choose_policy
+from streammem.memory.tiers import Tally, Tiers
+from streammem.memory.timing import Clock
+
+FORMAT_VERSION = 1
+SECTIONS = ("head", "open", "sensory", "cells", "links", "spans", "ledger")
+_MAGIC = b"SMSTORE\0"
+_HEADER = struct.Struct(f"<8sII{len(SECTIONS)}Q")
+
+_PLAN = (
+    ("dim", "<u4"), ("budget_bytes", "<u8"), ("tokens_per_frame", "<u4"), ("bits", "<u4"),
+    ("tokens_per_cell", "<u4"), ("cells", "<u4"), ("spans", "<u4"), ("working", "<u4"),
+    ("sensory", "<u4"), ("ledger", "<u4"),
+)  # fmt: skip
+_TALLY = (
+    ("frames", "<u8"), ("next_id", "<u8"), ("reads", "<u8"), ("usage_events", "<u8"),
+    ("events", "<u8"), ("merges", "<u8"), ("first_free_cell", "<i4"),
+    ("first_free_span", "<i4"), ("working_count", "<u4"), ("closed", "u1"), ("has_frame", "u1"),
+    ("stated", "u1"), ("spare", "u1"), ("pts_s", "<f8"), ("end_s", "<f8"), ("step_s", "<f8"),
+    ("evicted_cells", "<u8"), ("evicted_mass", "<u8"), ("evicted_visits", "<u8"),
+    ("evicted_high", "<i8"), ("evicted_low", "<u8"),
+)  # fmt: skip
+_HEAD = np.dtype([
+    ("format", "<u4"), *_PLAN, ("seed", "<i8"), ("policy", "S16"),
+    ("settings", "<f8", (len(PolicySettings().to_row()),)), *_TALLY,
+    ("boundary", "<f8", (len(BoundaryState()),)), ("counts", "<u8", (len(KINDS),)),
+])  # fmt: skip
+
+FIXED_BYTES = _HEADER.size + _HEAD.itemsize
+"""What header and counters take whatever the plan."""
+
+
+def empty_bytes(plan: MemoryPlan) -> int:
+    """Length of the packed sections that do not depend on how full the memory is."""
+    return FIXED_BYTES + 4 * plan.working + plan.open_dtype.itemsize
+
+
+def pack(sections: Mapping[str, bytes]) -> bytes:
+    """Sections behind a header with their lengths and a checksum."""
+    parts = [sections[name] for name in SECTIONS]
+    checksum = 0
+    for part in parts:
+        checksum = zlib.crc32(part, checksum)
+    header = _HEADER.pack(_MAGIC, FORMAT_VERSION, checksum, *(len(part) for part in parts))
+    return b"".join([header, *parts])
+
+
+def unpack(data: bytes) -> dict[str, bytes]:
+    """The inverse of `pack`.
+
+    Raises:
+        MemoryFileError: the bytes are not a memory, are damaged or of a newer format.
+    """
+    if len(data) < _HEADER.size or not data.startswith(_MAGIC):
+        raise MemoryFileError("these bytes are not a memory")
+    _, version, checksum, *lengths = _HEADER.unpack_from(data)
+    _check_version(version)
+    if len(data) != _HEADER.size + sum(lengths):
+        raise MemoryFileError(f"the memory is cut: {len(data)} bytes are there")
+    if zlib.crc32(memoryview(data)[_HEADER.size :]) != checksum:
+        raise MemoryFileError("the memory is damaged: its checksum does not match")
+    ends = np.cumsum([_HEADER.size, *lengths]).tolist()
+    return {
+        name: data[start:end] for name, (start, end) in zip(SECTIONS, pairwise(ends), strict=True)
+    }
+
+
+def _check_version(version: int) -> None:
+    if version > FORMAT_VERSION:
+        raise MemoryFileError(
+            f"the memory has format {version}; this version reads up to {FORMAT_VERSION}",
+            hint="upgrade streammem",
+            code="memory_newer",
+        )
+
+
+def write_head(
+    plan: MemoryPlan, policy: PolicySet, seed: int, tiers: Tiers, intake: Intake, ledger: Ledger
+) -> NDArray[np.void]:
+    """The `head` section as a record of one, but for `closed` and `usage_events`."""
+    head: NDArray[np.void] = np.zeros(1, _HEAD)
+    values: dict[str, object] = {name: getattr(plan, name) for name, _ in _PLAN}
+    high, low = split_sum(ledger.evicted.time_sum_us)
+    values |= {
+        "format": FORMAT_VERSION, "seed": seed, "policy": policy.name.encode(),
+        "settings": policy.settings.to_row(), "frames": intake.frames_seen,
+        "next_id": tiers.next_id, "reads": tiers.reads, "events": tiers.tally.events,
+        "merges": tiers.tally.merges, "first_free_cell": tiers.table.first_free,
+        "first_free_span": tiers.spans.first_free, "working_count": len(tiers.working),
+        "evicted_cells": ledger.evicted.cells, "evicted_mass": ledger.evicted.mass,
+        "evicted_visits": ledger.evicted.visits, "evicted_high": high, "evicted_low": low,
+        "boundary": tuple(intake.boundary),
+        "counts": tuple(ledger.counts[kind] for kind in KINDS),
+        **intake.clock._asdict(),
+    }  # fmt: skip
+    for name, value in values.items():
+        head[name][0] = value
+    return head
+
+
+def head_bytes(head: NDArray[np.void], plan: MemoryPlan, working: list[int]) -> bytes:
+    """The `head` section: counters, then the working cells' slots, oldest first."""
+    queue = np.full(plan.working, -1, "<i4")
+    queue[: len(working)] = working
+    return head.tobytes() + queue.tobytes()
+
+
+def read_head(data: bytes) -> tuple[np.void, list[int]]:
+    """Counters and working slots of a `head` section.
+
+    Raises:
+        MemoryFileError: the section is too short or of a newer format.
+    """
+    if len(data) < _HEAD.itemsize or (len(data) - _HEAD.itemsize) % 4:
+        raise MemoryFileError("the memory's head section has the wrong length")
+    head: np.void = np.frombuffer(data, _HEAD, 1)[0]
+    _check_version(int(head["format"]))
+    queue = np.frombuffer(data, "<i4", offset=_HEAD.itemsize)
+    return head, queue[: int(head["working_count"])].tolist()
+
+
+def read_plan(head: np.void) -> MemoryPlan:
+    """The capacities that a memory was made with.
+
+    Raises:
+        MemoryFileError: they cannot be.
+    """
+    plan = MemoryPlan(**{name: int(head[name]) for name, _ in _PLAN})
+    if plan.bits not in (1, 2, 4, 8) or plan.dim < 1 or plan.cells < 1:
+        raise MemoryFileError("the memory's head section is damaged")
+    if worst_case_bytes(plan, FIXED_BYTES) > plan.budget_bytes:
+        raise MemoryFileError("the memory's head section is damaged: its plan exceeds its budget")
+    return plan
+
+
+def read_policy(head: np.void) -> PolicySet:
+    """The policy of a memory, with the settings it was made with.
+
+    Raises:
+        MemoryFileError: this version has no such policy.
+    """
+    name = bytes(head["policy"]).decode("ascii", "replace")
+    try:
+        policy = choose_policy(name)
+    except UsageError as error:
+        raise MemoryFileError(
+            f"the memory was made with the policy {name!r}, which this version does not have",
+            hint="upgrade streammem",
+        ) from error
+    settings = PolicySettings.from_row(tuple(head["settings"].tolist()))
+    return PolicySet(
+        name=policy.name,
+        traits=policy.traits,
+        settings=settings,
+        boundary=policy.boundary,
+        pair_cost=policy.pair_cost,
+        victim=policy.victim,
+    )
+
+
+def restore_counters(head: np.void, tiers: Tiers, intake: Intake, ledger: Ledger) -> None:
+    """Put counters, boundary and clock back."""
+    tiers.next_id, tiers.reads = int(head["next_id"]), int(head["reads"])
+    tiers.tally = Tally(int(head["events"]), int(head["merges"]))
+    intake.frames_seen = int(head["frames"])
+    intake.boundary = BoundaryState(*head["boundary"].tolist())
+    intake.clock = Clock(
+        bool(head["has_frame"]),
+        float(head["pts_s"]),
+        float(head["end_s"]),
+        float(head["step_s"]),
+        bool(head["stated"]),
+    )
+    ledger.evicted = Evicted(
+        cells=int(head["evicted_cells"]),
+        mass=int(head["evicted_mass"]),
+        visits=int(head["evicted_visits"]),
+        time_sum_us=join_sum(int(head["evicted_high"]), int(head["evicted_low"])),
+    )
+    ledger.counts = dict(zip(KINDS, head["counts"].tolist(), strict=True))
+
+
+def event_bytes(event: Event, dtype: np.dtype[np.void]) -> bytes:
+    """The `open` section."""
+    row: NDArray[np.void] = np.zeros(1, dtype)
+    high, low = split_sum(event.time_sum_us)
+    row["time_high"], row["time_low"] = high, low
+    for name in ("square_sum", "frames", "use", "start_s", "end_s", "exemplar_s"):
+        row[name] = getattr(event, name)
+    row["exemplar_surprise"] = event.exemplar_surprise
+    row["sums"] = event.sums
+    if event.tokens.size:
+        row["tokens"] = event.tokens
+    return row.tobytes()
+
+
+def read_event(data: bytes, plan: MemoryPlan) -> Event:
+    """The open event of an `open` section.
+
+    Raises:
+        MemoryFileError: the section has the wrong length.
+    """
+    dtype = plan.open_dtype
+    if len(data) != dtype.itemsize:
+        raise MemoryFileError("the memory's open section has the wrong length")
+    row: np.void = np.frombuffer(data, dtype)[0]
+    tokens = row["tokens"].copy() if plan.tokens_per_cell else np.zeros((0, plan.dim), np.int8)
+    return Event(
+        sums=row["sums"].astype(np.float64),
+        tokens=tokens,
+        frames=int(row["frames"]),
+        square_sum=int(row["square_sum"]),
+        start_s=float(row["start_s"]),
+        end_s=float(row["end_s"]),
+        time_sum_us=join_sum(int(row["time_high"]), int(row["time_low"])),
+        exemplar_s=float(row["exemplar_s"]),
+        exemplar_surprise=float(row["exemplar_surprise"]),
+        use=int(row["use"]),
+    )
