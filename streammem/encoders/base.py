@@ -1,0 +1,131 @@
+"""The contract of every encoder, so that memories and questions never know which one is behind."""
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from streammem.core.errors import UsageError
+from streammem.core.types import (
+    Background,
+    EncoderSpec,
+    Floats,
+    FrameFeatures,
+    Pixels,
+    RuntimeChoice,
+    TextFeatures,
+)
+
+_BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What an encoder can name: phrases and their unit text embeddings, float32 `[L D]`."""
+
+    words: tuple[str, ...]
+    vectors: Floats
+
+
+class Encoder(AbstractContextManager["Encoder"], ABC):
+    """Turns pictures and texts into unit vectors of one space.
+
+    One owner at a time: calls from several threads must not overlap. Equal batches give equal
+    bits under equal `runtime`. An encoder keeps nothing of what it has seen.
+    """
+
+    @property
+    @abstractmethod
+    def spec(self) -> EncoderSpec:
+        """What identifies this encoder; stored in every memory made with it."""
+
+    @property
+    @abstractmethod
+    def runtime(self) -> RuntimeChoice:
+        """How it runs here; stored with a memory, so that a resumed run gives the same bits."""
+
+    @abstractmethod
+    def encode_images(self, pixels: Pixels) -> FrameFeatures:
+        """Features of upright RGB pictures, uint8 `[B 3 H W]` of any size.
+
+        Pictures whose shorter side is already `spec.image_size_px` skip the resizing.
+        """
+
+    @abstractmethod
+    def encode_text(self, text: str) -> TextFeatures:
+        """The embedding of a text: a unit vector, or zeros where no word of it is known."""
+
+    @abstractmethod
+    def background(self) -> Background | None:
+        """What scores are compared with to tell presence from absence; None: uncalibrated."""
+
+    @abstractmethod
+    def labels(self) -> Labels:
+        """The phrases that an answer about a moment may be put into."""
+
+    def close(self) -> None:
+        """Release what the encoder holds; it must not be used afterwards."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def check_pictures(pixels: Pixels) -> None:
+    """Refuse what is no batch of pictures.
+
+    Raises:
+        UsageError: not uint8 `[B 3 H W]`, or a picture without pixels.
+    """
+    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1] != 3:
+        raise UsageError(
+            f"pictures are {pixels.dtype} {list(pixels.shape)}; expected uint8 [B 3 H W]",
+            hint="pass RGB pictures with the colour axis first",
+            code="bad_pictures",
+        )
+    if 0 in pixels.shape[2:]:
+        raise UsageError(
+            f"pictures of {pixels.shape[3]} x {pixels.shape[2]} pixels hold nothing",
+            hint="pass pictures of at least 1 x 1 pixel",
+            code="bad_pictures",
+        )
+
+
+def digest_of(facts: Mapping[str, Any], *, files: Mapping[str, Path] | None = None) -> str:
+    """Hex SHA-256 over JSON-able facts and the content of named files."""
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for name, path in sorted((files or {}).items()):
+        digest.update(f"\n{name}:{file_digest(path)}".encode())
+    return digest.hexdigest()
+
+
+def file_digest(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
+    """Hex SHA-256 of a file's bytes; `on_bytes` hears how many were read so far."""
+    digest = hashlib.sha256()
+    done = 0
+    for block in _blocks(path):
+        digest.update(block)
+        done += len(block)
+        if on_bytes is not None:
+            on_bytes(done)
+    return digest.hexdigest()
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            yield block

@@ -1,0 +1,109 @@
+"""Reads `models/<id>/manifest.toml`, so that what belongs to a model is data and is checked."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from streammem.core.assets import asset_folder
+from streammem.core.errors import MissingError
+from streammem.encoders.base import file_digest
+from streammem.encoders.preprocess import Preprocessing
+
+MANIFEST_FILE = "manifest.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Constants of the confidence: midpoint and scale in standard deviations over a background."""
+
+    kind: str
+    midpoint: float
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a model folder says about itself.
+
+    `kind` is `embedded` (usable as it is) or `architecture` (a configuration without weights).
+    `files` maps the name of each data file to its hex SHA-256. `dim` is None where only the
+    loaded weights can tell.
+    """
+
+    id: str
+    kind: str
+    licence: str
+    summary: str
+    folder: Path
+    dim: int | None = None
+    preprocessing: Preprocessing | None = None
+    calibration: Calibration | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    def file(self, name: str) -> Path:
+        """The path of a listed file, after its digest was compared.
+
+        Raises:
+            MissingError: the file is not listed, not there or not the listed one.
+        """
+        path = self.folder / name
+        if name not in self.files or not path.is_file():
+            raise MissingError(
+                f"model {self.id!r} has no file {name!r} in {self.folder}",
+                hint="reinstall streammem",
+                code="missing_assets",
+            )
+        found = file_digest(path)
+        if found != self.files[name]:
+            raise MissingError(
+                f"{path} has digest {found[:12]}, its manifest says {self.files[name][:12]}",
+                hint="reinstall streammem",
+                code="digest_mismatch",
+            )
+        return path
+
+
+def read_manifests() -> tuple[Manifest, ...]:
+    """The manifests of all model folders that are installed, by id."""
+    found = sorted(asset_folder("models").glob(f"*/{MANIFEST_FILE}"))
+    return tuple(read_manifest(path.parent) for path in found)
+
+
+def installed_manifest(model_id: str) -> Manifest | None:
+    """The manifest of `models/<model_id>`, None where there is no such folder."""
+    folder = asset_folder("models") / model_id
+    return read_manifest(folder) if (folder / MANIFEST_FILE).is_file() else None
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest in `folder`.
+
+    Raises:
+        MissingError: it is not readable as TOML or lacks a field.
+    """
+    path = folder / MANIFEST_FILE
+    try:
+        return _parse(tomllib.loads(path.read_text(encoding="utf-8")), folder)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise MissingError(
+            f"cannot read the manifest {path}: {error!r}",
+            hint="reinstall streammem",
+            code="bad_manifest",
+        ) from error
+
+
+def _parse(data: Mapping[str, Any], folder: Path) -> Manifest:
+    preprocessing, calibration = data.get("preprocessing"), data.get("calibration")
+    return Manifest(
+        id=data["id"],
+        kind=data["kind"],
+        licence=data["licence"],
+        summary=data["summary"],
+        folder=folder,
+        dim=data.get("dim"),
+        preprocessing=Preprocessing.from_json(preprocessing) if preprocessing else None,
+        calibration=Calibration(**calibration) if calibration else None,
+        files=data.get("files", {}),
+    )

@@ -1,0 +1,72 @@
+"""How an encoder is named on the command line, in settings and in memories."""
+
+import difflib
+import importlib.util
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from streammem.core.errors import UsageError
+from streammem.encoders.manifest import read_manifests
+
+DESCRIPTOR_ID: Final = "descriptor"
+EMBEDDED: Final = "embedded"
+OPEN_CLIP: Final = "open_clip"
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderName:
+    """A parsed name: `family` is `descriptor` or `open_clip`; the others are empty if not said."""
+
+    family: str
+    arch: str = ""
+    tag: str = ""
+
+    @property
+    def id(self) -> str:
+        """The name as memories store it."""
+        if self.family == DESCRIPTOR_ID:
+            return DESCRIPTOR_ID
+        return f"{self.family}:{self.arch}/{self.tag}" if self.tag else f"{self.family}:{self.arch}"
+
+    @property
+    def slug(self) -> str:
+        """The name as a folder name."""
+        return self.id.replace(":", "--").replace("/", "--")
+
+
+def parse_name(text: str) -> EncoderName:
+    """The name that `text` says; `embedded` is the descriptor.
+
+    Raises:
+        UsageError: no such family or architecture; the hint names the nearest.
+    """
+    family, _, rest = text.strip().partition(":")
+    if not rest and family in (DESCRIPTOR_ID, EMBEDDED):
+        return EncoderName(DESCRIPTOR_ID)
+    if family != OPEN_CLIP or not rest:
+        raise UsageError(
+            f"there is no encoder {text!r}",
+            hint=f"expected auto, {EMBEDDED} or {OPEN_CLIP}:ARCH/TAG; see `streammem models list`",
+            code="unknown_encoder",
+        )
+    arch, _, tag = rest.partition("/")
+    known = architectures()
+    if arch not in known:
+        near = difflib.get_close_matches(arch, known, n=3, cutoff=0.5)
+        hint = f"did you mean {', '.join(near)}?" if near else "see `streammem models list`"
+        raise UsageError(
+            f"open_clip has no architecture {arch!r}", hint=hint, code="unknown_encoder"
+        )
+    return EncoderName(OPEN_CLIP, arch, tag)
+
+
+@lru_cache(maxsize=1)
+def architectures() -> tuple[str, ...]:
+    """Names of open_clip's model configurations and of our own; open_clip is not imported."""
+    found = [manifest.id for manifest in read_manifests() if manifest.kind == "architecture"]
+    package = importlib.util.find_spec(OPEN_CLIP)
+    for place in (package.submodule_search_locations or ()) if package else ():
+        found.extend(path.stem for path in (Path(place) / "model_configs").glob("*.json"))
+    return tuple(sorted(found))
