@@ -7,8 +7,6 @@ from typing import Any
 from streammem.core.errors import StreamMemError
 from streammem.core.types import FrameCounts, Gap
 
-SCHEMA_VERSION = 1
-
 
 @dataclass(frozen=True, slots=True)
 class IngestRequest:
@@ -141,7 +139,7 @@ class MemorySummary:
 
 @dataclass(frozen=True, slots=True)
 class CellView:
-    """One cell for inspection: where it lies, what it stands for, how often it was read."""
+    """One cell for inspection: where it lies, what it stands for."""
 
     id: int
     tier: str
@@ -151,8 +149,6 @@ class CellView:
     mass: int
     visits: int
     exemplar_s: float
-    use: int
-    reads: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ class _Stage(threading.Thread):
     ) -> None:
         super().__init__(name=name, daemon=True)
         self._items = items
-        self._stop = stop
+        self._ended = stop
         self._queue: queue.Queue[tuple[str, Any]] = queue.Queue(_QUEUE_BATCHES)
 
     def run(self) -> None:
@@ -112,7 +112,7 @@ class _Stage(threading.Thread):
             self._put(("end", None))
 
     def _put(self, entry: tuple[str, Any]) -> bool:
-        while not self._stop.is_set():
+        while not self._ended.is_set():
             try:
                 self._queue.put(entry, timeout=_POLL_S)
             except queue.Full:
@@ -121,7 +121,7 @@ class _Stage(threading.Thread):
         return False
 
     def __iter__(self) -> Iterator[Any]:
-        while not self._stop.is_set():
+        while not self._ended.is_set():
             try:
                 kind, value = self._queue.get(timeout=_POLL_S)
             except queue.Empty:

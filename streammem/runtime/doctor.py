@@ -14,9 +14,9 @@ from streammem.core.budget import GIB, format_bytes
 from streammem.core.errors import StreamMemError
 from streammem.core.results import Check
 from streammem.encoders.load import load_encoder
+from streammem.storage.database import database_facts
 from streammem.storage.library import LibraryFolder
 from streammem.storage.memory_file import read_meta
-from streammem.storage.schema import database_facts
 from streammem.video.reader import ReaderOptions, open_reader
 
 _LOW_DISK_BYTES = GIB

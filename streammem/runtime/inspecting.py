@@ -81,24 +81,22 @@ def view_cells(snapshot: MemorySnapshot) -> Iterable[CellView]:
     """The cells of a snapshot in time order."""
     order = np.lexsort((snapshot.ids, snapshot.start_s))
     for row in order:
-        mine = snapshot.span_cell == row
+        mine = snapshot.span_cell == snapshot.ids[row]
         spans = zip(snapshot.span_start_s[mine], snapshot.span_end_s[mine], strict=True)
         yield CellView(
             id=int(snapshot.ids[row]),
-            tier=str(snapshot.tiers[row]),
+            tier=snapshot.tiers[row].value,
             start_s=float(snapshot.start_s[row]),
             end_s=float(snapshot.end_s[row]),
             spans=tuple((float(start_s), float(end_s)) for start_s, end_s in spans),
             mass=int(snapshot.mass[row]),
             visits=int(snapshot.visits[row]),
             exemplar_s=float(snapshot.exemplar_s[row]),
-            use=int(snapshot.use[row]),
-            reads=int(snapshot.reads[row]),
         )
 
 
 def _ledger_rows(store: MemoryStore) -> Iterable[Mapping[str, object]]:
-    for entry in store.ledger:
+    for entry in store.ledger.entries:
         yield {
             "start_s": entry.start_s,
             "end_s": entry.end_s,

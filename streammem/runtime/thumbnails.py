@@ -1,14 +1,14 @@
 """Which pictures a memory keeps: one small WebP per exemplar, as many as the share allows."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from PIL import Image
 
 from streammem.core.budget import MIB, BudgetPlan
-from streammem.core.types import Floats, Pixels, Times
-from streammem.storage.memory_file import thumbnail_charge
+from streammem.core.types import Pixels, Times
+from streammem.storage.pages import thumbnail_charge
 
 _SMALL = (96, 2048)
 _LARGE = (192, 6144)
@@ -53,7 +53,7 @@ class ThumbnailShelf:
         return added, dropped
 
 
-def to_microseconds(times_s: Times | Floats) -> list[int]:
+def to_microseconds(times_s: Times | Sequence[float]) -> list[int]:
     """Times in seconds as integer microseconds, the keys of pictures."""
     return [int(value) for value in np.rint(np.asarray(times_s, np.float64) * 1e6)]
 

@@ -1,0 +1,1 @@
+"""Questions: understood without a model, answered from snapshots by symbolic operators."""

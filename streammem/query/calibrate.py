@@ -1,0 +1,175 @@
+"""Scores become strengths over a background, so that absence can be told from presence.
+
+A strength z counts standard deviations above what a query scores where it is absent. The shipped
+background of the encoder sets its zero; the other memories asked may raise it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streammem.core.types import Background, Floats
+from streammem.encoders.base import Encoder, Labels
+from streammem.query.memories import QueryMemory
+from streammem.query.words import content_words
+
+Strengths = NDArray[np.float64]
+
+# Below this a background says nothing about its spread (a query that no background picture
+# answers to at all); the smallest spreads of real encoders are several times larger.
+MIN_STD = 0.005
+# How far, in standard deviations, the other memories asked may raise the zero.
+MAX_SHIFT = 1.0
+# Fewer cells than this in the other memories are too few to judge a query by.
+MIN_OTHER_CELLS = 16
+# How many cells of each other memory are looked at, evenly spaced.
+CELLS_PER_OTHER = 256
+# Phrases of a text background that cells are compared with, evenly spaced.
+MAX_PHRASES = 128
+# A phrase half of whose words are known keeps 0.59 of its confidence, a third 0.44.
+UNKNOWN_EXPONENT = 0.75
+
+_LABEL_STATISTICS: WeakKeyDictionary[Encoder, tuple[Strengths, Strengths]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A text in one encoder's space.
+
+    `vector` is float32 `[D]`; `known_share` is the part of its content words that the encoder
+    knows, 0 where it knows none.
+    """
+
+    text: str
+    vector: Floats
+    unknown_words: tuple[str, ...]
+    known_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How a strength becomes a confidence."""
+
+    midpoint: float
+    scale: float
+
+    def confidence(self, strength: float) -> float:
+        """1 / (1 + exp(-(z - midpoint) / scale))."""
+        return float(self.confidences(np.array([strength]))[0])
+
+    def confidences(self, strengths: Strengths) -> Strengths:
+        """The same for `[N]`."""
+        exponents = np.clip((self.midpoint - strengths) / self.scale, -60.0, 60.0)
+        result: Strengths = 1.0 / (1.0 + np.exp(exponents))
+        return result
+
+    def strength(self, confidence: float) -> float:
+        """The strength that has this confidence."""
+        share = min(max(confidence, 1e-9), 1.0 - 1e-9)
+        return self.midpoint + self.scale * float(np.log(share / (1.0 - share)))
+
+
+def read_phrase(encoder: Encoder, text: str) -> Phrase:
+    """A text embedded, with the share of its content words that the encoder knows."""
+    features = encoder.encode_text(text)
+    content = content_words(text)
+    unknown = tuple(word for word in features.unknown_words if word.lower() in content)
+    if not np.any(features.embedding):
+        share = 0.0
+    elif content:
+        share = 1.0 - len({word.lower() for word in unknown}) / len(content)
+    else:
+        share = 1.0
+    return Phrase(text, features.embedding, unknown, share)
+
+
+def trust(known_share: float) -> float:
+    """The factor on a confidence for words the encoder does not know."""
+    return known_share**UNKNOWN_EXPONENT if known_share > 0 else 0.0
+
+
+def scale_of(encoder: Encoder) -> Scale:
+    """The encoder's own scale; the usual one where it ships no background."""
+    background = encoder.background() or Background(vectors=np.zeros((0, 0), np.float32))
+    return Scale(background.midpoint, background.scale)
+
+
+def strengths(memory: QueryMemory, phrase: Phrase) -> Strengths:
+    """z of every cell for a phrase, `[N]`, against the encoder's background alone."""
+    scores = memory.snapshot.score(phrase.vector).astype(np.float64)
+    background = memory.encoder.background()
+    if background is None or not len(background.vectors):
+        # Cosines of unrelated unit vectors spread by 1 / sqrt(D): a rough zero, but a fixed one.
+        flat: Strengths = scores * np.sqrt(len(phrase.vector))
+        return flat
+    if background.kind == "text":
+        means, stds = _cell_statistics(memory, background)
+    else:
+        absent = background.vectors @ phrase.vector
+        means, stds = np.float64(absent.mean()), np.float64(max(MIN_STD, float(absent.std())))
+    z: Strengths = (scores - means) / stds
+    return z
+
+
+def shifted(own: Strengths, others: Sequence[Strengths]) -> Strengths:
+    """z with its zero raised to what most of the other memories score, by a deviation at most.
+
+    A query that scores high everywhere says little; what stands out of the other memories does.
+    """
+    pooled = [_spread_out(other) for other in others if len(other)]
+    if sum(len(part) for part in pooled) < MIN_OTHER_CELLS:
+        return own
+    shift = float(np.clip(np.median(np.concatenate(pooled)), 0.0, MAX_SHIFT))
+    return own - shift
+
+
+def label_strengths(memory: QueryMemory, labels: Labels, rows: NDArray[np.int64]) -> Strengths:
+    """z of every label for some cells, `[R L]`, against the encoder's background."""
+    keys = memory.snapshot.keys[rows]
+    scores = (keys @ labels.vectors.T).astype(np.float64)
+    background = memory.encoder.background()
+    if background is None or not len(background.vectors):
+        flat: Strengths = scores * np.sqrt(keys.shape[1])
+        return flat
+    if background.kind == "text":
+        absent = (keys @ background.vectors.T).astype(np.float64)
+        stds = np.maximum(MIN_STD, absent.std(axis=1, keepdims=True))
+        return np.asarray((scores - absent.mean(axis=1, keepdims=True)) / stds, np.float64)
+    label_means, label_stds = _label_statistics(memory.encoder, labels, background)
+    return np.asarray((scores - label_means) / label_stds, np.float64)
+
+
+def _label_statistics(
+    encoder: Encoder, labels: Labels, background: Background
+) -> tuple[Strengths, Strengths]:
+    """What each label scores over the background pictures; computed once per encoder."""
+    if encoder not in _LABEL_STATISTICS:
+        absent = background.vectors @ labels.vectors.T
+        _LABEL_STATISTICS[encoder] = (
+            absent.mean(axis=0).astype(np.float64),
+            np.maximum(MIN_STD, absent.std(axis=0)).astype(np.float64),
+        )
+    return _LABEL_STATISTICS[encoder]
+
+
+def _cell_statistics(memory: QueryMemory, background: Background) -> tuple[Strengths, Strengths]:
+    """What generic phrases score on each cell, keys and tokens alike; once per snapshot."""
+    if "cell_statistics" not in memory.derived:
+        step = max(1, len(background.vectors) // MAX_PHRASES)
+        scores = np.stack(
+            [memory.snapshot.score(vector) for vector in background.vectors[::step]]
+        ).astype(np.float64)
+        memory.derived["cell_statistics"] = (
+            scores.mean(axis=0),
+            np.maximum(MIN_STD, scores.std(axis=0)),
+        )
+    means, stds = memory.derived["cell_statistics"]
+    return means, stds
+
+
+def _spread_out(values: Strengths) -> Strengths:
+    step = max(1, len(values) // CELLS_PER_OTHER)
+    return values[::step]

@@ -1,0 +1,230 @@
+"""The question engine: a parsed question and the memories asked become findings."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from types import MappingProxyType
+
+import numpy as np
+
+from streammem.core.errors import UsageError
+from streammem.core.types import Evidence, Findings, Floats, Question
+from streammem.query import operators
+from streammem.query.calibrate import (
+    Phrase,
+    Strengths,
+    scale_of,
+    shifted,
+    strengths,
+)
+from streammem.query.choose import choose
+from streammem.query.inquiry import Inquiry, View
+from streammem.query.memories import QueryMemory, QueryOptions
+from streammem.query.moments import Moment, covered_s, find_moments, pick
+from streammem.query.order import order, restricted
+from streammem.query.outcome import Outcome, best_of, to_findings
+from streammem.query.ranges import resolve_window
+
+__all__ = ["QueryMemory", "QueryOptions", "find", "search_text", "search_vectors"]
+
+Operator = Callable[[Inquiry, View], Outcome]
+
+_RELATIVE = frozenset({"before", "after", "while", "between"})
+
+
+def find(
+    question: Question, memories: Sequence[QueryMemory], options: QueryOptions
+) -> Findings:
+    """What the memories hold about a question. Asked twice it finds twice the same.
+
+    Evidence is sorted best first; where nothing reaches `min_confidence` there is none, and the
+    nearest moments are candidates. Times of evidence are inside the range asked for.
+    """
+    inquiry = Inquiry.open(question, memories, options)
+    notes = [note for view in inquiry.views for note in view.window.notes]
+    if not inquiry.views:
+        notes.append("there is no memory that holds anything")
+        return Findings(notes=tuple(notes))
+    if question.intent in {"said", "read"} or question.asked in {"said", "read"}:
+        return _without_words(question, notes)
+    inside = [view for view in inquiry.views if view.window.inside]
+    if not inside:
+        return Findings(notes=tuple(dict.fromkeys((*question.notes, *notes))))
+    outcomes = [_operator(question)(inquiry, view) for view in inside]
+    outcome = _weighed(_combine(question, outcomes), options)
+    unknown = _unknown_notes(outcome)
+    findings = to_findings(inquiry, outcome, (*unknown, *question.notes, *notes))
+    return replace(findings, explain=_explain(inquiry, findings) if options.explain else {})
+
+
+def search_text(
+    text: str, memories: Sequence[QueryMemory], options: QueryOptions
+) -> tuple[Evidence, ...]:
+    """The moments nearest to a text, best first; never abstains."""
+    vectors = [memory.encoder.encode_text(text).embedding for memory in memories]
+    return search_vectors(vectors, memories, options)
+
+
+def search_vectors(
+    vectors: Sequence[Floats],
+    memories: Sequence[QueryMemory],
+    options: QueryOptions,
+    *,
+    kind: str = "text",
+) -> tuple[Evidence, ...]:
+    """The moments nearest to one query vector `[D]` per memory, best first; never abstains.
+
+    With `kind` `image` the score is the cosine to the moment: a background tells how well
+    pictures fit texts, and says nothing about pictures and pictures.
+
+    Raises:
+        UsageError: not one vector per memory, or one of a width that is not its encoder's.
+    """
+    if len(vectors) != len(memories):
+        raise UsageError(f"{len(vectors)} query vectors for {len(memories)} memories")
+    asked = [
+        (memory, vector)
+        for memory, vector in zip(memories, vectors, strict=True)
+        if len(memory.snapshot.ids)
+    ]
+    own = [_search_strengths(memory, vector, kind) for memory, vector in asked]
+    plain = Question(text="", intent="when", phrase="")
+    moments: list[Moment] = []
+    for index, (memory, _vector) in enumerate(asked):
+        window = resolve_window(plain, memory, options)
+        if not window.inside:
+            continue
+        others = [values for place, values in enumerate(own) if place != index]
+        values = own[index] if kind == "image" else shifted(own[index], others)
+        scale = scale_of(memory.encoder)
+        found = find_moments(memory, values, window, scale, min_confidence=0.0)
+        moments += [_as_cosine(moment) for moment in found] if kind == "image" else found
+    chosen = pick(moments, options.top_k)
+    return tuple(moment.to_evidence(number) for number, moment in enumerate(chosen, start=1))
+
+
+def _search_strengths(memory: QueryMemory, vector: Floats, kind: str) -> Strengths:
+    width = memory.encoder.spec.dim
+    if vector.shape != (width,):
+        raise UsageError(
+            f"the query vector is {list(vector.shape)}; {memory.memory_id} needs [{width}]"
+        )
+    if kind == "image":
+        return memory.snapshot.score(vector).astype(np.float64)
+    return strengths(memory, Phrase("", vector, (), 1.0))
+
+
+def _as_cosine(moment: Moment) -> Moment:
+    return replace(moment, confidence=float(np.clip(moment.strength, 0.0, 1.0)))
+
+
+def _operator(question: Question) -> Operator:
+    if question.intent in {"count", "duration"} and question.relation is not None:
+        measure = len if question.intent == "count" else covered_s
+        if question.relation in _RELATIVE:
+            return lambda inquiry, view: restricted(inquiry, view, measure)
+    return _OPERATORS.get(question.intent, operators.when)
+
+
+_OPERATORS: Mapping[str, Operator] = MappingProxyType(
+    {
+        "when": operators.when,
+        "exists": operators.exists,
+        "count": operators.count,
+        "duration": operators.duration,
+        "what_at": operators.what_at,
+        "now": operators.now,
+        "describe": operators.describe,
+        "order": order,
+        "choose": choose,
+    }
+)
+
+
+def _combine(question: Question, outcomes: Sequence[Outcome]) -> Outcome:
+    """Several memories: times pool, numbers add up, yes beats no, order stays in one memory."""
+    answered = [item for item in outcomes if item.answered]
+    if len(outcomes) == 1 or not answered:
+        return best_of(outcomes)
+    if question.intent in {"count", "duration"} and question.asked != "interval":
+        return _summed(answered, len(outcomes))
+    if question.intent == "exists":
+        return _any_of(outcomes)
+    if question.intent in {"when", "describe"}:
+        return _pooled(answered)
+    return best_of(outcomes)
+
+
+def _summed(answered: Sequence[Outcome], asked: int) -> Outcome:
+    best = max(answered, key=lambda item: item.confidence)
+    seen = [item for item in answered if item.moments] or [best]
+    total = sum(item.value for item in seen if item.value is not None)
+    return replace(
+        best,
+        moments=tuple(moment for item in seen for moment in item.moments),
+        confidence=max(item.confidence for item in seen),
+        value=total,
+        notes=(*best.notes, f"over {asked} memories together"),
+    )
+
+
+def _any_of(outcomes: Sequence[Outcome]) -> Outcome:
+    """Yes where one memory says yes; no only where every memory says no."""
+    yes = [item for item in outcomes if item.value is True]
+    if yes:
+        return _pooled(yes)
+    if all(item.value is False for item in outcomes):
+        return min(outcomes, key=lambda item: item.confidence)
+    return best_of([item for item in outcomes if item.value is None])
+
+
+def _pooled(outcomes: Sequence[Outcome]) -> Outcome:
+    best = max(outcomes, key=lambda item: item.confidence)
+    return replace(
+        best, moments=tuple(moment for item in outcomes for moment in item.moments)
+    )
+
+
+def _weighed(outcome: Outcome, options: QueryOptions) -> Outcome:
+    """An answer weaker than asked for becomes an abstention with its moments as candidates."""
+    if outcome.answered and outcome.confidence >= options.min_confidence:
+        return outcome
+    nearest = outcome.nearest or outcome.moments
+    return replace(
+        outcome, moments=(), nearest=nearest, value=None, choice=None, labels=()
+    )
+
+
+def _unknown_notes(outcome: Outcome) -> tuple[str, ...]:
+    return tuple(
+        f"{word!r} is not a word this encoder knows; "
+        "`streammem models pull` gets one that knows more"
+        for word in outcome.unknown_words
+    )
+
+
+def _without_words(question: Question, notes: Sequence[str]) -> Findings:
+    read = "read" in {question.intent, question.asked}
+    what = "on-screen text" if read else "speech or subtitles"
+    return Findings(notes=(f"this memory holds no {what}", *question.notes, *notes))
+
+
+def _explain(inquiry: Inquiry, findings: Findings) -> dict[str, object]:
+    """The plan of the question: what was understood, searched and kept."""
+    asked = {key: value for key, value in asdict(inquiry.question).items() if value not in (None, ())}
+    windows = {
+        view.memory.memory_id: {
+            "start_s": view.window.start_s,
+            "end_s": view.window.end_s,
+            "covered": view.window.covered,
+        }
+        for view in inquiry.views
+    }
+    return {
+        "question": asked,
+        "windows": windows,
+        "min_confidence": inquiry.options.min_confidence,
+        **inquiry.plan,
+        "value": findings.value,
+        "choice": findings.choice,
+        "confidence": findings.confidence,
+    }

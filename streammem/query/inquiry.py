@@ -1,0 +1,162 @@
+"""One question under way: every memory's window, and the visits of any phrase, computed once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from streammem.core.types import Question
+from streammem.query.calibrate import (
+    Phrase,
+    Scale,
+    Strengths,
+    read_phrase,
+    scale_of,
+    shifted,
+    strengths,
+    trust,
+)
+from streammem.query.memories import QueryMemory, QueryOptions
+from streammem.query.moments import Moment, best_first, find_moments
+from streammem.query.ranges import Window, resolve_window
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One memory as this question sees it."""
+
+    memory: QueryMemory
+    window: Window
+    scale: Scale
+
+
+@dataclass(frozen=True, slots=True)
+class Visits:
+    """Where a phrase is seen in one memory.
+
+    `found` in time order, `nearest` best first where nothing is strong enough, `confidence` of
+    the best one, `known_share` of the phrase's words.
+    """
+
+    found: tuple[Moment, ...]
+    nearest: tuple[Moment, ...]
+    confidence: float
+    known_share: float
+    unknown_words: tuple[str, ...]
+
+    @property
+    def established_absence(self) -> bool:
+        """Whether the phrase was understood wholly and still nothing matches."""
+        return not self.found and self.known_share == 1.0
+
+
+@dataclass(slots=True)
+class Inquiry:
+    """A question, the memories it is asked of, and what was computed for it so far."""
+
+    question: Question
+    options: QueryOptions
+    views: tuple[View, ...]
+    _phrases: dict[tuple[str, str], Phrase] = field(default_factory=dict)
+    _own: dict[str, list[Strengths]] = field(default_factory=dict)
+    _shifted: dict[tuple[str, int], Strengths] = field(default_factory=dict)
+    plan: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def open(
+        cls, question: Question, memories: Sequence[QueryMemory], options: QueryOptions
+    ) -> "Inquiry":
+        """Resolve the window of every memory; those without cells are left out."""
+        views = tuple(
+            View(memory, resolve_window(question, memory, options), scale_of(memory.encoder))
+            for memory in memories
+            if len(memory.snapshot.ids)
+        )
+        return cls(question, options, views)
+
+    def phrase(self, view: View, text: str) -> Phrase:
+        """A text in the space of a view's encoder."""
+        key = (view.memory.encoder.spec.digest, text)
+        if key not in self._phrases:
+            self._phrases[key] = read_phrase(view.memory.encoder, text)
+        return self._phrases[key]
+
+    def strengths(self, view: View, text: str) -> Strengths:
+        """z of every cell of a view for a text, against the background and the other memories."""
+        index = self.views.index(view)
+        if (text, index) not in self._shifted:
+            if text not in self._own:
+                self._own[text] = [
+                    strengths(other.memory, self.phrase(other, text)) for other in self.views
+                ]
+            own = self._own[text]
+            digest = view.memory.encoder.spec.digest
+            others = [
+                own[place]
+                for place, other in enumerate(self.views)
+                if place != index and other.memory.encoder.spec.digest == digest
+            ]
+            self._shifted[text, index] = shifted(own[index], others)
+        return self._shifted[text, index]
+
+    def visits(self, view: View, text: str, window: Window | None = None) -> Visits:
+        """Where a text is seen within a window, by default the question's own."""
+        window = window or view.window
+        phrase = self.phrase(view, text)
+        factor = trust(phrase.known_share)
+        values = self.strengths(view, text)
+        found: list[Moment] = []
+        if window.inside and window.end_s >= window.start_s and factor > 0:
+            found = find_moments(
+                view.memory,
+                values,
+                window,
+                view.scale,
+                min_confidence=self.options.min_confidence,
+                trust=factor,
+            )
+        nearest = best_first(found) if found else self._nearest(view, values, window, factor)
+        self._explain(view, phrase, values, window, found or nearest)
+        return Visits(
+            found=tuple(found),
+            nearest=tuple(nearest[: self.options.top_k]),
+            confidence=nearest[0].confidence if nearest else 0.0,
+            known_share=phrase.known_share,
+            unknown_words=phrase.unknown_words,
+        )
+
+    def _nearest(
+        self, view: View, values: Strengths, window: Window, factor: float
+    ) -> list[Moment]:
+        if not window.inside or factor <= 0:
+            return []
+        moments = find_moments(
+            view.memory, values, window, view.scale, min_confidence=0.0, trust=factor
+        )
+        return best_first(moments)
+
+    def _explain(
+        self,
+        view: View,
+        phrase: Phrase,
+        values: Strengths,
+        window: Window,
+        moments: Sequence[Moment],
+    ) -> None:
+        if not self.options.explain:
+            return
+        entry = {
+            "phrase": phrase.text,
+            "unknown_words": list(phrase.unknown_words),
+            "known_share": round(phrase.known_share, 3),
+            "window_s": [window.start_s, window.end_s],
+            "best_z": round(float(np.max(values)), 3) if len(values) else None,
+            "midpoint": view.scale.midpoint,
+            "scale": view.scale.scale,
+            "moments": [
+                [round(m.start_s, 3), round(m.end_s, 3), round(m.strength, 3)]
+                for m in moments[:20]
+            ],
+        }
+        self.plan.setdefault("searches", {}).setdefault(view.memory.memory_id, []).append(entry)

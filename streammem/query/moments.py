@@ -1,0 +1,205 @@
+"""From strengths of cells to stretches of time: one moment per visit, best instant included."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streammem.core.timebase import TimeSpan, merge_spans
+from streammem.core.types import Channel, Evidence, Tier
+from streammem.query.calibrate import Scale, Strengths
+from streammem.query.memories import QueryMemory
+from streammem.query.mmr import choose_diverse
+from streammem.query.ranges import Window
+
+# A cell belongs to the answer if it is at least this far from the memory's low scores to its best.
+RELATIVE_CUT = 0.5
+# Which part of the remembered time counts as a memory's low scores.
+LOW_SHARE = 0.2
+# Cells within this many deviations of the best one always belong to the answer.
+SAME_STRENGTH = 1.0
+# Visits closer than this many sampling intervals are one visit.
+JOIN_INTERVALS = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One stretch [start_s, end_s) of one memory, with its best instant and cell.
+
+    `row` is the best cell's row in the snapshot, `strength` its z, `confidence` in [0, 1].
+    """
+
+    memory: QueryMemory
+    start_s: float
+    end_s: float
+    time_s: float
+    strength: float
+    confidence: float
+    row: int
+    text: str | None = None
+
+    @property
+    def span(self) -> TimeSpan:
+        """The stretch without what was found in it."""
+        return TimeSpan(self.start_s, self.end_s)
+
+    def to_evidence(self, number: int) -> Evidence:
+        """Evidence `e<number>`."""
+        return Evidence(
+            id=f"e{number}",
+            memory_id=self.memory.memory_id,
+            source=self.memory.source,
+            start_s=float(self.start_s),
+            end_s=float(self.end_s),
+            time_s=float(self.time_s),
+            score=float(self.confidence),
+            channel=Channel.VISION,
+            tier=Tier(str(self.memory.snapshot.tiers[self.row])),
+            text=self.text,
+        )
+
+
+def find_moments(
+    memory: QueryMemory,
+    strengths: Strengths,
+    window: Window,
+    scale: Scale,
+    *,
+    min_confidence: float,
+    trust: float = 1.0,
+) -> list[Moment]:
+    """The visits of what the strengths `[N]` stand for, in time order.
+
+    Cells count from `min_confidence` on, and from a cut between the memory's low scores and the
+    best score in the window on; overlapping and adjacent spans become one moment.
+    """
+    spans = _Spans.inside(memory, strengths, window)
+    if not len(spans.rows) or trust <= 0:
+        return []
+    best = float(spans.strengths.max())
+    low = _low_strength(memory, strengths)
+    cut = best - max(RELATIVE_CUT * (best - low), SAME_STRENGTH)
+    if min_confidence > 0:
+        cut = max(cut, scale.strength(min(1.0, min_confidence / trust)))
+    return _join(memory, spans.where(spans.strengths >= cut), scale, trust)
+
+
+def best_first(moments: Iterable[Moment]) -> list[Moment]:
+    """Moments by falling confidence, then strength; ties by memory and time."""
+    return sorted(
+        moments,
+        key=lambda item: (
+            -round(item.confidence, 9),
+            -item.strength,
+            item.memory.memory_id,
+            item.start_s,
+        ),
+    )
+
+
+def in_time_order(moments: Iterable[Moment]) -> list[Moment]:
+    """Moments by start; memories one after the other."""
+    return sorted(moments, key=lambda item: (item.memory.memory_id, item.start_s, item.end_s))
+
+
+def pick(moments: Sequence[Moment], top_k: int) -> list[Moment]:
+    """At most `top_k` moments, strong and different ones, best first."""
+    ranked = best_first(moments)
+    if len(ranked) <= top_k:
+        return ranked
+    # Selection compares every candidate with every chosen one, so only the head takes part.
+    head = ranked[: max(8 * top_k, 64)]
+    relevance = np.array([moment.strength for moment in head])
+    keys = [moment.memory.snapshot.keys[moment.row] for moment in head]
+    chosen = choose_diverse(relevance, keys, [(m.memory.memory_id, m.time_s) for m in head], top_k)
+    return best_first(head[index] for index in chosen)
+
+
+def covered_s(moments: Iterable[Moment]) -> float:
+    """Seconds that moments cover together, per memory, overlaps once."""
+    by_memory: dict[str, list[TimeSpan]] = {}
+    for moment in moments:
+        by_memory.setdefault(moment.memory.memory_id, []).append(moment.span)
+    return float(
+        sum(span.duration_s for spans in by_memory.values() for span in merge_spans(spans))
+    )
+
+
+def with_text(moment: Moment, text: str | None) -> Moment:
+    """The same moment, said to show `text`."""
+    return replace(moment, text=text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spans:
+    """Spans of cells, clipped to a window: rows `[S]`, times `[S]`, strengths `[S]`."""
+
+    rows: NDArray[np.int64]
+    start_s: NDArray[np.float64]
+    end_s: NDArray[np.float64]
+    strengths: Strengths
+
+    @classmethod
+    def inside(cls, memory: QueryMemory, strengths: Strengths, window: Window) -> "_Spans":
+        snapshot, rows = memory.snapshot, memory.span_rows
+        start_s, end_s = snapshot.span_start_s, snapshot.span_end_s
+        if window.instant:
+            inside = (start_s <= window.start_s) & (end_s > window.start_s)
+            inside |= (start_s == end_s) & (start_s == window.start_s)
+            return cls(rows[inside], start_s[inside], end_s[inside], strengths[rows[inside]])
+        low = np.maximum(start_s, window.start_s)
+        high = np.minimum(end_s, window.end_s)
+        # A sliver at the border of the window is the neighbour's last frame, not a visit.
+        sliver_s = np.minimum(0.5 * memory.interval_s, 0.5 * (end_s - start_s))
+        inside = (high - low >= sliver_s) & (high >= low) & (low < window.end_s)
+        return cls(rows[inside], low[inside], high[inside], strengths[rows[inside]])
+
+    def where(self, keep: NDArray[np.bool_]) -> "_Spans":
+        return _Spans(self.rows[keep], self.start_s[keep], self.end_s[keep], self.strengths[keep])
+
+
+def _low_strength(memory: QueryMemory, strengths: Strengths) -> float:
+    """The strength that `LOW_SHARE` of the remembered time stays under."""
+    snapshot, rows = memory.snapshot, memory.span_rows
+    lasting = ~memory.sensory[rows]
+    if not lasting.any():
+        lasting = np.ones(len(rows), np.bool_)
+    values = strengths[rows[lasting]]
+    lengths = (snapshot.span_end_s - snapshot.span_start_s)[lasting]
+    order = np.argsort(values, kind="stable")
+    total = np.cumsum(np.maximum(lengths[order], 1e-9))
+    return float(values[order][int(np.searchsorted(total, LOW_SHARE * total[-1]))])
+
+
+def _join(memory: QueryMemory, spans: _Spans, scale: Scale, trust: float) -> list[Moment]:
+    """Spans closer than a sampling interval or so become one moment each."""
+    if not len(spans.rows):
+        return []
+    order = np.lexsort((spans.end_s, spans.start_s))
+    start_s, end_s = spans.start_s[order], spans.end_s[order]
+    reached = np.maximum.accumulate(end_s)
+    tolerance_s = JOIN_INTERVALS * memory.interval_s
+    first = np.flatnonzero(np.r_[True, start_s[1:] > reached[:-1] + tolerance_s])
+    last = np.r_[first[1:], len(order)] - 1
+    group = np.cumsum(np.r_[True, start_s[1:] > reached[:-1] + tolerance_s]) - 1
+    # Within a group the strongest span first, the earlier of equals.
+    ranked = np.lexsort((start_s, -spans.strengths[order], group))
+    best = ranked[np.r_[0, np.flatnonzero(np.diff(group[ranked])) + 1]]
+    confidences = trust * scale.confidences(spans.strengths[order][best])
+    exemplars = memory.snapshot.exemplar_s[spans.rows[order][best]]
+    middles = 0.5 * (start_s[best] + end_s[best])
+    within = (exemplars >= start_s[best]) & (exemplars < np.maximum(end_s[best], start_s[best] + 1e-9))
+    times = np.where(within, exemplars, middles)
+    return [
+        Moment(
+            memory=memory,
+            start_s=float(start_s[first[index]]),
+            end_s=float(reached[last[index]]),
+            time_s=float(times[index]),
+            strength=float(spans.strengths[order][best[index]]),
+            confidence=float(confidences[index]),
+            row=int(spans.rows[order][best[index]]),
+        )
+        for index in range(len(first))
+    ]

@@ -1,0 +1,249 @@
+"""The temporal operators that need no second event: when, exists, count, duration, what, now."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from streammem.core.timebase import TimeSpan
+from streammem.query.inquiry import Inquiry, View, Visits
+from streammem.query.moments import Moment, best_first, covered_s
+from streammem.query.naming import (
+    name_rows,
+    rows_in,
+    stretch_moment,
+    strongest_names,
+    timeline,
+)
+from streammem.query.outcome import Outcome, missing
+from streammem.query.ranges import Window
+
+# How far back "now" reaches where the question does not say, in seconds.
+NOW_S = 5.0
+# What a memory is asked for where the question names nothing to look for.
+NOTHING_NAMED = "the question names nothing that could be seen"
+
+
+def when(inquiry: Inquiry, view: View) -> Outcome:
+    """The visits of the phrase."""
+    text = inquiry.question.phrase
+    if not text:
+        return Outcome(notes=(NOTHING_NAMED,))
+    visits = inquiry.visits(view, text)
+    if not visits.found:
+        return missing(visits)
+    return Outcome(
+        moments=visits.found,
+        confidence=visits.confidence,
+        unknown_words=visits.unknown_words,
+    )
+
+
+def exists(inquiry: Inquiry, view: View, window: Window | None = None) -> Outcome:
+    """Yes with the visits; no only where every word is known and all of the range was seen."""
+    text = inquiry.question.phrase
+    if not text:
+        return Outcome(notes=(NOTHING_NAMED,))
+    visits = inquiry.visits(view, text, window)
+    if visits.found:
+        return Outcome(
+            moments=visits.found,
+            confidence=visits.confidence,
+            value=True,
+            unknown_words=visits.unknown_words,
+        )
+    absence = absent(inquiry, view, visits)
+    return missing(visits) if absence is None else replace(absence, value=False)
+
+
+def absent(inquiry: Inquiry, view: View, visits: Visits) -> Outcome | None:
+    """The ground of a "no": None unless absence is as sure as an answer has to be."""
+    certainty = 1.0 - visits.confidence
+    sure = visits.established_absence and view.window.covered
+    if not sure or certainty < inquiry.options.min_confidence:
+        return None
+    return Outcome(nearest=visits.nearest, confidence=certainty)
+
+
+def count(inquiry: Inquiry, view: View) -> Outcome:
+    """The number of separate visits; of scenes where the question names nothing."""
+    return _measured(inquiry, view, len)
+
+
+def duration(inquiry: Inquiry, view: View) -> Outcome:
+    """Seconds covered by the visits together; of the memory where the question names nothing."""
+    if not inquiry.question.phrase:
+        window = view.window
+        if not window.inside:
+            return Outcome()
+        seconds = window.end_s - window.start_s - _missed_s(view)
+        whole = _whole(view)
+        return Outcome(moments=whole, confidence=1.0, value=round(seconds, 6))
+    return _measured(inquiry, view, covered_s)
+
+
+def _measured(
+    inquiry: Inquiry, view: View, measure: Callable[[tuple[Moment, ...]], float]
+) -> Outcome:
+    text = inquiry.question.phrase
+    if not text:
+        stretches = timeline(
+            view.memory, view.window, min_confidence=inquiry.options.min_confidence
+        )
+        moments = tuple(stretch_moment(view.memory, item, view.scale) for item in stretches)
+        return Outcome(
+            moments=moments,
+            confidence=_best_confidence(moments),
+            value=measure(moments) if moments else None,
+            notes=("scenes are told apart by how they look",),
+        )
+    visits = inquiry.visits(view, text)
+    if visits.found:
+        return Outcome(
+            moments=visits.found,
+            confidence=visits.confidence,
+            value=measure(visits.found),
+            unknown_words=visits.unknown_words,
+        )
+    absence = absent(inquiry, view, visits)
+    return missing(visits) if absence is None else replace(absence, value=0.0)
+
+
+def what_at(inquiry: Inquiry, view: View) -> Outcome:
+    """Names of what is seen in the window, or where the phrase is seen if there is no window."""
+    if inquiry.question.phrase and not view.window.limited:
+        visits = inquiry.visits(view, inquiry.question.phrase)
+        if not visits.found:
+            return missing(visits)
+        return name_moments(inquiry, view, visits.found, visits.confidence)
+    return look(inquiry, view, view.window)
+
+
+def now(inquiry: Inquiry, view: View) -> Outcome:
+    """What the last seconds show, or whether the phrase is among it."""
+    window = _recent(view)
+    question = inquiry.question
+    if question.phrase and question.asked == "yes_no":
+        return exists(inquiry, view, window)
+    stretches = timeline(view.memory, window, min_confidence=inquiry.options.min_confidence)
+    if len(stretches) > 1 and not question.phrase:
+        # A cut inside the last seconds: what came before it is not there any more.
+        window = window.after(stretches[-1].start_s)
+    return look(inquiry, view, window)
+
+
+def look(inquiry: Inquiry, view: View, window: Window) -> Outcome:
+    """Names of what a window shows, with the stretches it is made of as evidence."""
+    if not window.inside:
+        return Outcome()
+    colours_only = inquiry.question.asked == "colour"
+    rows, weights = rows_in(view.memory, window)
+    names = name_rows(
+        view.memory,
+        rows,
+        weights,
+        min_confidence=inquiry.options.min_confidence,
+        colours_only=colours_only,
+    )
+    stretches = timeline(view.memory, window, min_confidence=inquiry.options.min_confidence)
+    if window.instant and stretches:
+        stretches = stretches[:1]
+    moments = tuple(stretch_moment(view.memory, item, view.scale) for item in stretches)
+    if window.instant:
+        moments = tuple(replace(item, time_s=window.start_s) for item in moments)
+    if not names:
+        return Outcome(
+            nearest=moments, notes=("nothing in it can be named with this encoder",)
+        ) if moments else Outcome()
+    named = tuple(item for item in moments if item.text)
+    return Outcome(
+        moments=named or tuple(replace(item, confidence=names[0][1]) for item in moments),
+        confidence=names[0][1],
+        labels=names,
+    )
+
+
+def name_moments(
+    inquiry: Inquiry, view: View, moments: tuple[Moment, ...], confidence: float
+) -> Outcome:
+    """Moments already found, with names for what they show."""
+    rows = np.array([moment.row for moment in moments], np.int64)
+    weights = np.array([max(moment.span.duration_s, 1e-6) for moment in moments])
+    names = name_rows(
+        view.memory,
+        rows,
+        weights,
+        min_confidence=inquiry.options.min_confidence,
+        colours_only=inquiry.question.asked == "colour",
+    )
+    return Outcome(moments=moments, confidence=confidence, labels=names)
+
+
+def describe(inquiry: Inquiry, view: View) -> Outcome:
+    """The longest stretches of the window with their names."""
+    if not view.window.inside:
+        return Outcome()
+    stretches = timeline(view.memory, view.window, min_confidence=inquiry.options.min_confidence)
+    if not stretches:
+        return Outcome()
+    moments = [stretch_moment(view.memory, item, view.scale) for item in stretches]
+    named = [moment for moment in moments if moment.text]
+    chosen = sorted(named or moments, key=lambda item: (-item.span.duration_s, item.start_s))
+    kept = tuple(chosen[: inquiry.options.top_k])
+    return Outcome(
+        moments=kept if named else (),
+        nearest=kept,
+        confidence=max((moment.confidence for moment in kept), default=0.0),
+        labels=strongest_names(stretches),
+        notes=(f"{len(stretches)} stretches that look different in all",),
+    )
+
+
+def first_in_time(moments: tuple[Moment, ...]) -> Moment:
+    """The earliest moment."""
+    return min(moments, key=lambda item: (item.start_s, item.end_s))
+
+
+def _recent(view: View) -> Window:
+    """The window of "now": as the question says, else the last seconds; never empty."""
+    window = view.window
+    if not window.limited:
+        window = window.at(max(window.start_s, window.end_s - NOW_S), window.end_s)
+    if not window.inside:
+        return window
+    rows, _ = rows_in(view.memory, window)
+    if len(rows):
+        return window
+    before = view.memory.snapshot.span_end_s
+    before = before[before <= window.end_s]
+    if not len(before):
+        return window
+    return window.at(float(before.max()) - view.memory.interval_s, float(before.max()))
+
+
+def _whole(view: View) -> tuple[Moment, ...]:
+    rows, weights = rows_in(view.memory, view.window)
+    if not len(rows):
+        return ()
+    row = int(rows[int(np.argmax(weights))])
+    window = view.window
+    return (
+        Moment(
+            memory=view.memory,
+            start_s=window.start_s,
+            end_s=window.end_s,
+            time_s=0.5 * (window.start_s + window.end_s),
+            strength=0.0,
+            confidence=1.0,
+            row=row,
+        ),
+    )
+
+
+def _missed_s(view: View) -> float:
+    window = TimeSpan(view.window.start_s, view.window.end_s)
+    return sum(window.overlap_s(TimeSpan(gap.start_s, gap.end_s)) for gap in view.memory.gaps)
+
+
+def _best_confidence(moments: tuple[Moment, ...]) -> float:
+    return best_first(moments)[0].confidence if moments else 0.0

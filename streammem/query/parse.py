@@ -1,0 +1,195 @@
+"""A question in plain words becomes an intent, a time range, relations and a visual phrase."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from streammem.core.types import Question
+from streammem.query import intents
+from streammem.query.options import split_options
+from streammem.query.phrase import clean_phrase, strip_polite
+from streammem.query.relations import Relation, find_relation
+from streammem.query.time_phrases import TimeRange, extract_time_phrases
+
+# Words beyond this are not read: a question is a sentence, and regular expressions cost time.
+MAX_READ_CHARS = 2000
+
+_QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "’": "'", "‘": "'",
+                         "\u2010": "-", "\u2011": "-", "\u00a0": " ", "？": "?"})  # fmt: skip
+_QUOTED = re.compile(r"\"([^\"]{1,400})\"|(?<![\w'])'([^\n]{1,400}?)'(?![\w])")
+_HELD = re.compile("\ue000(\\d+)\ue001")
+_PRONOUN_ANCHOR = re.compile(r"^(?:that|this|it|then|those|these)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A question taken apart: the stem as read, the text without time and relation words."""
+
+    stem: str
+    rest: str
+    time: TimeRange
+    relation: Relation
+    options: tuple[str, ...]
+
+
+def parse_question(text: str, *, choices: Sequence[str] = ()) -> Question:
+    """The question that a text asks, understood without any model. Never raises on any text.
+
+    Args:
+        text: The question as typed or spoken.
+        choices: Options given apart from the text; options inside the text are found as well.
+    """
+    cleaned = _normalise(text)
+    held, cleaned = _hold_quotes(cleaned)
+    stem = split_options(cleaned, choices)
+    spoken = strip_polite(stem.text)
+    time = extract_time_phrases(spoken)
+    rest = strip_polite(time.rest)
+    reading = _Reading(
+        stem=spoken,
+        rest=rest,
+        time=time.range,
+        relation=find_relation(rest),
+        options=stem.options,
+    )
+    return _assemble(text, reading, held)
+
+
+def _normalise(text: str) -> str:
+    head = text[:MAX_READ_CHARS].translate(_QUOTES)
+    return " ".join(re.sub("[\x00-\x1f\x7f\u200b-\u200f\ue000\ue001]", " ", head).split())
+
+
+def _hold_quotes(text: str) -> tuple[list[str], str]:
+    """Quoted words set aside, so that nothing inside them is read as a time or an order word."""
+    held: list[str] = []
+
+    def keep(match: re.Match[str]) -> str:
+        held.append(match.group(0))
+        return f"\ue000{len(held) - 1}\ue001"
+
+    return held, _QUOTED.sub(keep, text)
+
+
+def _assemble(text: str, reading: _Reading, held: list[str]) -> Question:
+    intent = _intent(reading)
+    relation = reading.relation
+    phrase = clean_phrase(_phrase_source(intent, reading))
+    notes = list(_notes(text, intent, reading))
+    anchor = _restore(relation.anchor, held)
+    if anchor is not None and _PRONOUN_ANCHOR.match(anchor):
+        notes.append(f"{anchor!r} refers to something outside this question")
+    found = _restore(phrase.text, held) or ""
+    return Question(
+        text=text,
+        intent=intent,
+        phrase=found,
+        start_s=reading.time.start_s,
+        end_s=reading.time.end_s,
+        relation=relation.relation,
+        anchor=anchor or None,
+        anchor_end=_restore(relation.anchor_end, held) or None,
+        ordinal=relation.ordinal,
+        choices=tuple(_restore(option, held) or "" for option in reading.options),
+        notes=tuple(notes),
+        relative=reading.time.relative,
+        asked="interval" if relation.interval else _asked(reading, asks_end=phrase.asks_end),
+        items=tuple(_restore(item, held) or "" for item in relation.items),
+        offset_s=relation.offset_s,
+        negated=bool(reading.options) and intents.is_negated(reading.rest),
+    )
+
+
+def _intent(reading: _Reading) -> str:
+    """The first of the intents that fits, in the order in which they take precedence."""
+    rest, full = reading.rest, reading.stem
+    if reading.options:
+        return "choose"
+    if intents.is_count(rest):
+        return "count"
+    if intents.is_duration(rest):
+        return "duration"
+    if reading.relation.relation is not None:
+        return "order"
+    speech = intents.speech_intent(rest)
+    if speech is not None:
+        return speech
+    timed = _is_timed(reading.time)
+    if reading.time.now and not intents.orders_description(rest):
+        return "now"
+    if intents.is_exists(rest):
+        return "exists"
+    if intents.is_when(rest):
+        return "when"
+    return _content_intent(rest, full, timed=timed, instant=_is_instant(reading.time))
+
+
+def _content_intent(rest: str, full: str, *, timed: bool, instant: bool) -> str:
+    """What is seen at a time, a summary, or, for a bare phrase, a search for its times."""
+    if intents.orders_description(rest) and not instant:
+        return "describe"
+    if timed:
+        return "what_at" if clean_phrase(rest).text == "" or intents.is_what(rest) else "when"
+    if intents.is_describe(rest):
+        return "describe"
+    if intents.is_what(full):
+        return "what_at"
+    return "when" if clean_phrase(rest).text else "describe"
+
+
+def _is_timed(time: TimeRange) -> bool:
+    return time.start_s is not None or time.end_s is not None or time.relative is not None
+
+
+def _is_instant(time: TimeRange) -> bool:
+    if time.relative is not None:
+        return time.relative.start == time.relative.end
+    return time.start_s is not None and time.start_s == time.end_s
+
+
+def _phrase_source(intent: str, reading: _Reading) -> str:
+    """The part of the text that names what to look for."""
+    source = reading.relation.rest
+    if intent in {"said", "read"}:
+        topic = intents.speech_topic(source) if intent == "said" else None
+        if topic is not None and clean_phrase(topic).text:
+            return topic
+        held = _HELD.search(source)
+        if held is not None:
+            return held.group(0)
+        return intents.without_speech_words(source)
+    if intent == "count":
+        return re.sub(r"\bmore\s+than\s+once\b", " ", source, flags=re.IGNORECASE)
+    return source
+
+
+def _asked(reading: _Reading, *, asks_end: bool) -> str | None:
+    main = reading.relation.rest.strip() or reading.rest
+    speech = intents.speech_intent(main)
+    if speech is not None:
+        return speech
+    if intents.asks_colour(main):
+        return "colour"
+    if asks_end:
+        return "end"
+    return "yes_no" if intents.is_exists(main) and not reading.options else None
+
+
+def _notes(text: str, intent: str, reading: _Reading) -> tuple[str, ...]:
+    notes = []
+    if len(text) > MAX_READ_CHARS:
+        notes.append(f"only the first {MAX_READ_CHARS} characters of the question were read")
+    if intent == "count" and not intents.counts_times(reading.rest):
+        notes.append("counts separate appearances in time, not things within one picture")
+    return tuple(notes)
+
+
+def _restore(text: str | None, held: list[str]) -> str | None:
+    if text is None:
+        return None
+
+    def back(match: re.Match[str]) -> str:
+        index = int(match.group(1))
+        return held[index].strip("\"'").strip() if index < len(held) else ""
+
+    return " ".join(_HELD.sub(back, text).split()).strip(" ,;:.?!")

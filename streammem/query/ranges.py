@@ -1,0 +1,181 @@
+"""The part of a memory that a question is about, in seconds of that memory's stream."""
+
+import math
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from streammem.core.timebase import format_time
+from streammem.core.types import Gap, Question, RelativeRange
+from streammem.query.memories import QueryMemory, QueryOptions
+
+# A gap that takes less of the asked time than this does not stand in the way of a "no".
+NEGLIGIBLE_GAP_SHARE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A half-open range [start_s, end_s) of one memory; an instant where both are equal.
+
+    `limited` says that the question named it; `inside` that the memory covers any of it, and
+    `covered` all of it, without gaps worth mentioning. `notes` tell what is missing.
+    """
+
+    start_s: float
+    end_s: float
+    limited: bool = False
+    inside: bool = True
+    covered: bool = True
+    notes: tuple[str, ...] = ()
+
+    @property
+    def instant(self) -> bool:
+        """Whether this is a point in time."""
+        return self.start_s == self.end_s
+
+    def after(self, time_s: float) -> "Window":
+        """The part from an instant on."""
+        return replace(self, start_s=max(self.start_s, time_s), limited=True)
+
+    def before(self, time_s: float) -> "Window":
+        """The part up to an instant."""
+        return replace(self, end_s=min(self.end_s, time_s), limited=True)
+
+    def at(self, start_s: float, end_s: float) -> "Window":
+        """Another range with the same facts about coverage."""
+        return replace(self, start_s=start_s, end_s=end_s, limited=True)
+
+
+def resolve_window(question: Question, memory: QueryMemory, options: QueryOptions) -> Window:
+    """The range of a memory that the question and the options leave, with notes on what lacks."""
+    end_s = memory.end_s if options.at_s is None else min(memory.end_s, options.at_s)
+    start_s, stop_s, limited, problem = memory.start_s, end_s, False, None
+    instants: list[float] = []
+    for low_s, high_s in _bounds(question, memory, options, end_s):
+        if low_s is None and high_s is None:
+            problem = _unknown_clock(memory)
+            continue
+        limited = True
+        if low_s is not None and low_s == high_s:
+            instants.append(low_s)
+        start_s = start_s if low_s is None else max(start_s, low_s)
+        stop_s = stop_s if high_s is None else min(stop_s, high_s)
+    if problem is not None:
+        return Window(start_s, start_s, True, inside=False, covered=False, notes=(problem,))
+    if instants:
+        start_s = stop_s = _nudged(instants[0], memory, end_s)
+        inside = memory.start_s <= start_s < end_s and len(set(instants)) == 1
+    else:
+        inside = start_s < stop_s
+    return _with_notes(Window(start_s, stop_s, limited, inside), question, memory, options)
+
+
+def gaps_in(memory: QueryMemory, start_s: float, end_s: float) -> tuple[Gap, ...]:
+    """The gaps of a memory that a range touches."""
+    if start_s == end_s:
+        return tuple(gap for gap in memory.gaps if gap.start_s <= start_s < gap.end_s)
+    return tuple(gap for gap in memory.gaps if gap.start_s < end_s and gap.end_s > start_s)
+
+
+def _bounds(
+    question: Question, memory: QueryMemory, options: QueryOptions, end_s: float
+) -> list[tuple[float | None, float | None]]:
+    """Every restriction as (start, end); (None, None) where it cannot be resolved."""
+    bounds: list[tuple[float | None, float | None]] = []
+    if question.start_s is not None or question.end_s is not None:
+        bounds.append((question.start_s, question.end_s))
+    if options.start_s is not None or options.end_s is not None:
+        bounds.append((options.start_s, options.end_s))
+    if question.relative is not None:
+        bounds.append(_resolve(question.relative, memory, end_s))
+    return bounds
+
+
+def _resolve(
+    relative: RelativeRange, memory: QueryMemory, end_s: float
+) -> tuple[float | None, float | None]:
+    if relative.kind == "from_end":
+        low = None if relative.start is None else end_s - relative.start
+        high = end_s if relative.end is None else end_s - relative.end
+        return low, high
+    if relative.kind == "fraction":
+        length_s = end_s - memory.start_s
+        low = None if relative.start is None else memory.start_s + relative.start * length_s
+        high = None if relative.end is None else memory.start_s + relative.end * length_s
+        return low, high
+    return _resolve_clock(relative, memory, end_s)
+
+
+def _resolve_clock(
+    relative: RelativeRange, memory: QueryMemory, end_s: float
+) -> tuple[float | None, float | None]:
+    """Seconds since midnight, local time, on the latest day on which they lie in the memory."""
+    if memory.recorded_at is None:
+        return None, None
+    begun = datetime.fromtimestamp(memory.recorded_at).astimezone()
+    ended = begun + timedelta(seconds=end_s - memory.start_s)
+    first = relative.start if relative.start is not None else relative.end
+    if first is None:
+        return None, None
+    day = ended.replace(hour=0, minute=0, second=0, microsecond=0)
+    while day + timedelta(seconds=first) > ended and day > begun - timedelta(days=1):
+        day -= timedelta(days=1)
+    midnight_s = memory.start_s + (day - begun).total_seconds()
+    low = None if relative.start is None else midnight_s + relative.start
+    high = None if relative.end is None else midnight_s + relative.end
+    if low is not None and high is not None and high < low:
+        high += 86_400.0
+    return low, high
+
+
+def _nudged(instant_s: float, memory: QueryMemory, end_s: float) -> float:
+    """An instant at the very end means the last frame, whose time ends there."""
+    if end_s <= instant_s <= end_s + memory.interval_s:
+        return max(memory.start_s, math.nextafter(end_s, -math.inf))
+    return instant_s
+
+
+def _with_notes(
+    window: Window, question: Question, memory: QueryMemory, options: QueryOptions
+) -> Window:
+    notes: list[str] = []
+    asked_start, asked_end = _asked_edges(question, options)
+    tolerance_s = memory.interval_s
+    cut = (asked_start is not None and asked_start < memory.start_s - tolerance_s) or (
+        asked_end is not None and asked_end > memory.end_s + tolerance_s
+    )
+    # "In the first ten minutes" of a shorter video is all of it: nothing was missed at the start.
+    opening = asked_start == 0.0 and memory.start_s > 0
+    if not window.inside or (cut and not opening):
+        notes.append(
+            f"{memory.memory_id} covers {format_time(memory.start_s)} to "
+            f"{format_time(memory.end_s)}"
+        )
+    gaps = gaps_in(memory, window.start_s, window.end_s)
+    notes += [
+        f"nothing was seen from {format_time(gap.start_s)} to {format_time(gap.end_s)} in "
+        f"{memory.memory_id} ({gap.reason})"
+        for gap in gaps[:3]
+    ]
+    if len(gaps) > 3:
+        notes.append(f"and {len(gaps) - 3} more gaps")
+    missed_s = sum(
+        min(gap.end_s, window.end_s) - max(gap.start_s, window.start_s) for gap in gaps
+    )
+    whole = missed_s <= NEGLIGIBLE_GAP_SHARE * (window.end_s - window.start_s)
+    covered = window.inside and not (cut and not opening) and whole and not (
+        window.instant and bool(gaps)
+    )
+    return replace(window, covered=covered, notes=tuple(notes))
+
+
+def _asked_edges(question: Question, options: QueryOptions) -> tuple[float | None, float | None]:
+    starts = [value for value in (question.start_s, options.start_s) if value is not None]
+    ends = [value for value in (question.end_s, options.end_s) if value is not None]
+    return (max(starts) if starts else None), (min(ends) if ends else None)
+
+
+def _unknown_clock(memory: QueryMemory) -> str:
+    return (
+        f"{memory.memory_id} does not know at what time of day it was recorded; "
+        "ingest with --recorded-at to ask by the clock"
+    )

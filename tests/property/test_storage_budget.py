@@ -1,0 +1,145 @@
+"""The main file never outgrows its budget, whatever commits follow each other."""
+
+import random
+import string
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from streammem.core.budget import BudgetPlan, plan_budget
+from streammem.core.types import Channel, Cue, EncoderSpec, RuntimeChoice
+from streammem.storage.chunks import MAX_SECTIONS
+from streammem.storage.memory_file import MemoryWriter, read_memory, thumbnail_charge
+from streammem.storage.pages import INDEX_PAGES, cue_charge, longest_thumbnail
+from streammem.storage.records import Commit, MemoryMeta, Progress
+from streammem.storage.verify import verify_memory
+
+SPEC = EncoderSpec("tiny", "0" * 64, 8, (0.5,) * 3, (0.5,) * 3, "bilinear", 8, (2, 2))
+KIB = 1024
+
+
+def _meta(budget_bytes: int) -> MemoryMeta:
+    return MemoryMeta(
+        "m", "f" * 64, "clip.mp4", "/videos/clip.mp4", 2.0, None, None, "streammem", budget_bytes,
+        ("vision",), SPEC, None, RuntimeChoice(), {}, 1.0, None, "0",
+    )  # fmt: skip
+
+
+class _Writer:
+    """Random commits that use what the shares allow, down to the last byte."""
+
+    def __init__(self, plan: BudgetPlan, seed: int) -> None:
+        self.plan = plan
+        self.random = random.Random(seed)
+        self.sections: dict[str, bytes] = {}
+        self.lengths: dict[int, int] = {}
+        self.cue_charge = 0
+        self.clock = 0
+
+    def next(self) -> Commit:
+        self._change_sections()
+        dropped, added = self._change_thumbnails()
+        return Commit(
+            dict(self.sections), Progress(), added, dropped, cues=tuple(self._new_cues())
+        )
+
+    def _change_sections(self) -> None:
+        r = self.random
+        for _ in range(r.randint(0, 4)):
+            name = f"part-{r.randrange(MAX_SECTIONS)}"
+            others = sum(len(v) for k, v in self.sections.items() if k != name)
+            room = self.plan.store_bytes - others
+            length = room if r.random() < 0.3 else r.randrange(room + 1)
+            if r.random() < 0.1:
+                self.sections.pop(name, None)
+            elif name in self.sections and r.random() < 0.5:
+                section = bytearray(self.sections[name][:length])
+                for _ in range(r.randint(1, 5)):
+                    if section:
+                        section[r.randrange(len(section))] = r.randrange(256)
+                self.sections[name] = bytes(section)
+            else:
+                self.sections[name] = r.randbytes(length)
+
+    def _change_thumbnails(self) -> tuple[frozenset[int], dict[int, bytes]]:
+        r, page = self.random, self.plan.page_bytes
+        gone = [key for key in self.lengths if r.random() < r.choice((0.0, 0.1, 0.9))]
+        for key in gone:
+            del self.lengths[key]
+        used = sum(thumbnail_charge(n, page) for n in self.lengths.values())
+        added: dict[int, bytes] = {}
+        for _ in range(r.choice((2, 20, 2000))):
+            length = r.choice(
+                (r.randrange(1, 9 * page), longest_thumbnail(2, page), page // 2, page // 2 + 99)
+            )
+            used += thumbnail_charge(length, page)
+            if used > self.plan.thumbnail_bytes:
+                break
+            key = r.randrange(0, 10**13)
+            added[key] = r.randbytes(length)
+            self.lengths[key] = length
+        return frozenset(gone), added
+
+    def _new_cues(self) -> list[Cue]:
+        r, page = self.random, self.plan.page_bytes
+        room = self.plan.cue_bytes - INDEX_PAGES * page
+        word = r.choice(
+            (
+                lambda: "".join(r.choices(string.ascii_lowercase, k=r.randint(1, 12))),
+                lambda: r.choice(string.ascii_lowercase),
+                lambda: chr(0x4E00 + r.randrange(20000)),
+                lambda: "".join(r.choices(string.ascii_lowercase, k=r.randint(1, 900))),
+            )
+        )
+        cues = []
+        for _ in range(r.choice((0, 3, 60))):
+            text = " ".join(word() for _ in range(r.choice((1, 8, 8, 60))))
+            charge = cue_charge(len(text.encode()), page)
+            if self.cue_charge + charge > room:
+                break
+            self.cue_charge += charge
+            self.clock += 1
+            cues.append(Cue(self.clock * 1.1, self.clock * 1.1 + 1, text, Channel.SCREEN_TEXT))
+        return cues
+
+
+@pytest.mark.parametrize(
+    ("budget_bytes", "commits"), [(256 * KIB, 40), (1024 * KIB, 25), (32 * 1024 * KIB, 5)]
+)
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 2**32))
+def test_random_commits_stay_within_the_budget(
+    tmp_path_factory: pytest.TempPathFactory, budget_bytes: int, commits: int, seed: int
+) -> None:
+    """Shares used to the last byte and replaced at will never fill the file beyond its budget."""
+    path = tmp_path_factory.mktemp("budget") / "m.smem"
+    plan = plan_budget(budget_bytes)
+    source = _Writer(plan, seed)
+
+    with MemoryWriter.create(path, _meta(budget_bytes), plan) as writer:
+        for _ in range(commits):
+            writer.commit(source.next())
+            assert writer.file_bytes <= budget_bytes
+            assert path.stat().st_size <= budget_bytes
+            assert writer.wal_bytes <= max(plan.wal_bytes, 2 * budget_bytes)
+
+    stored = read_memory(path)
+    assert path.stat().st_size == stored.file_bytes <= budget_bytes
+    assert stored.sections == source.sections
+    assert dict(zip(stored.thumbnail_keys, stored.thumbnail_lengths, strict=True)) == source.lengths
+    assert verify_memory(path).problems == ()
+
+
+@given(
+    length=st.integers(0, 200_000), page_bytes=st.sampled_from((1024, 4096)), more=st.integers(1, 9)
+)
+def test_charges_grow_with_what_they_charge_for(length: int, page_bytes: int, more: int) -> None:
+    """A charge covers its bytes, never falls as they grow, and full pages are not charged twice."""
+    assert thumbnail_charge(length, page_bytes) >= length
+    assert thumbnail_charge(length + more, page_bytes) >= thumbnail_charge(length, page_bytes)
+    assert cue_charge(length + more, page_bytes) >= cue_charge(length, page_bytes) >= length
+    full = longest_thumbnail(more, page_bytes)
+    assert thumbnail_charge(full, page_bytes) // page_bytes == more
+    assert thumbnail_charge(full + 1, page_bytes) // page_bytes == more + 1
