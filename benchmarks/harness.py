@@ -18,6 +18,8 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parent.parent
 RESULTS = REPOSITORY / "benchmarks" / "results"
 SAMPLES = REPOSITORY / "samples"
+# After everything else, so that an installed package is measured before this checkout.
+sys.path += [str(REPOSITORY), str(REPOSITORY / "cli")]
 PACKAGES = ("streammem", "numpy", "av", "pillow", "torch", "torchvision", "open-clip-torch")
 
 

@@ -115,9 +115,14 @@ def check_odd(path: Path, library: Path, encoder: str) -> dict[str, Any]:
         "file": path.name, "exit": done.returncode, "status": result["status"],
         "covered_s": round(result["covered_s"], 3),
         "decodes_s": round(decoded.covered_s, 3) if decoded else None,
-        "code": error.get("code"), "message": error.get("message"), "wall_s": round(wall_s, 2),
+        "code": error.get("code"), "message": _without_folder(error.get("message"), path),
+        "wall_s": round(wall_s, 2),
         "faults": faults,
     }  # fmt: skip
+
+
+def _without_folder(message: str | None, path: Path) -> str | None:
+    return message and message.replace(f"{path.parent}{os.sep}", "")
 
 
 def check_together(odd: list[Path], good: Path, library: Path, encoder: str) -> list[str]:

@@ -154,8 +154,8 @@ def models(items: "Sequence[ModelSummary]") -> None:
     """The encoders, one a line."""
     for item in items:
         state = "here" if item.available else "not here"
-        size = format_bytes(item.size_bytes) if item.size_bytes else "?"
-        print(f"{item.id:<44} {state:<9} {size:>10}  {item.licence}")
+        print(f"{item.id:<42} {state:<9} {item.licence}")
+        print(f"  {item.note}")
 
 
 def settings(rows: Sequence[tuple[str, Any, str]], *, origins: bool) -> None:

@@ -1,4 +1,4 @@
-"""Makes `background.safetensors` and `manifest.toml` of the descriptor, and prints the card's table.
+"""Makes the descriptor's background and manifest, and prints the table of its card.
 
     python models/descriptor/make_background.py PHOTOS
 

@@ -13,8 +13,16 @@ from PIL import Image
 # Public domain, CC0 and MIT; sets with share-alike terms, an unstated version or a licence that
 # only an uploader states are left out.
 LICENSED_SETS = frozenset(
-    ("azure_samples", "clothing", "gov_18f", "grocery", "mdn_learning", "peace_corps_site")
-    + ("recipe_photos", "trashnet")
+    [
+        "azure_samples",
+        "clothing",
+        "gov_18f",
+        "grocery",
+        "mdn_learning",
+        "peace_corps_site",
+        "recipe_photos",
+        "trashnet",
+    ]
 )
 
 

@@ -233,7 +233,6 @@ class ModelSummary:
     available: bool
     location: str | None
     licence: str
-    size_bytes: int | None
     note: str
 
     def to_json(self) -> dict[str, Any]:

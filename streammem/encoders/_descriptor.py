@@ -5,10 +5,10 @@ from typing import Final
 
 import numpy as np
 
+from streammem.core.assets import asset_folder
 from streammem.core.types import (
     Background,
     EncoderSpec,
-    Floats,
     FrameFeatures,
     Pixels,
     RuntimeChoice,
@@ -24,13 +24,12 @@ from streammem.encoders.descriptor_image import (
 )
 from streammem.encoders.descriptor_space import DIM, facts
 from streammem.encoders.descriptor_text import LABELS, embed_text
-from streammem.encoders.manifest import Manifest, installed_manifest
+from streammem.encoders.manifest import read_background, read_manifest
+from streammem.encoders.names import DESCRIPTOR_ID
 
-DESCRIPTOR_ID: Final = "descriptor"
 # The reader scales to this side; the descriptor itself takes any size and sees whole pictures.
 IMAGE_SIZE_PX: Final = 224
 _BATCH_SIZE: Final = 32
-_BACKGROUND_FILE: Final = "background.safetensors"
 
 
 class DescriptorEncoder(Encoder):
@@ -80,7 +79,7 @@ class DescriptorEncoder(Encoder):
         vector, unknown = embed_text(text)
         return TextFeatures(vector, unknown)
 
-    def background(self) -> Background:
+    def background(self) -> Background | None:
         """Picture vectors of `models/descriptor`, balanced over the colours."""
         return self._background
 
@@ -93,21 +92,6 @@ class DescriptorEncoder(Encoder):
         return Labels(LABELS, np.stack([embed_text(phrase)[0] for phrase in LABELS]))
 
     @cached_property
-    def _manifest(self) -> Manifest:
-        found = installed_manifest(DESCRIPTOR_ID)
-        assert found is not None, "models/descriptor is part of every installation"
-        return found
-
-    @cached_property
-    def _background(self) -> Background:
-        from safetensors.numpy import load_file
-
-        calibration = self._manifest.calibration
-        assert calibration is not None, "the descriptor's manifest is calibrated"
-        vectors: Floats = load_file(self._manifest.file(_BACKGROUND_FILE))["vectors"]
-        return Background(
-            vectors=vectors.astype(np.float32),
-            kind=calibration.kind,
-            midpoint=calibration.midpoint,
-            scale=calibration.scale,
-        )
+    def _background(self) -> Background | None:
+        manifest = read_manifest(asset_folder("models") / DESCRIPTOR_ID)
+        return read_background(manifest)

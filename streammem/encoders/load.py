@@ -1,4 +1,4 @@
-"""Chooses an encoder by name or by what is on this machine, and loads it; imports no torch itself."""
+"""Chooses an encoder by name or by what is on this machine, and loads it, without torch itself."""
 
 import importlib.util
 from collections.abc import Sequence

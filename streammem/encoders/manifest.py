@@ -6,12 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from streammem.core.assets import asset_folder
 from streammem.core.errors import MissingError
+from streammem.core.types import Background
 from streammem.encoders.base import file_digest
 from streammem.encoders.preprocess import Preprocessing
 
 MANIFEST_FILE = "manifest.toml"
+BACKGROUND_FILE = "background.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,17 @@ class Manifest:
                 code="digest_mismatch",
             )
         return path
+
+
+def read_background(manifest: Manifest) -> Background | None:
+    """The shipped background with its calibration, None where the model has none."""
+    if manifest.calibration is None or BACKGROUND_FILE not in manifest.files:
+        return None
+    from safetensors.numpy import load_file
+
+    vectors = load_file(manifest.file(BACKGROUND_FILE))["vectors"].astype(np.float32)
+    calibration = manifest.calibration
+    return Background(vectors, calibration.kind, calibration.midpoint, calibration.scale)
 
 
 def read_manifests() -> tuple[Manifest, ...]:

@@ -1,7 +1,8 @@
 """Fetches published weights when the user asks for it; the only file that reaches the network."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from streammem.encoders.weights import (
 )
 
 if TYPE_CHECKING:
-    from huggingface_hub.utils import tqdm as HubProgress  # noqa: N812  (the hub's name)
+    from huggingface_hub.utils import tqdm as HubProgress
 
 OnProgress = Callable[[int, int | None], None]
 
@@ -75,7 +76,7 @@ def pull(model_id: str, on_progress: OnProgress = lambda done, total: None) -> P
     folder = pull_folder(name)
     record = read_pull_record(folder)
     if record is not None:
-        path = folder / record["file"]
+        path = folder / str(record["file"])
         if path.is_file() and file_digest(path) == record["sha256"]:
             return path
     source = _source(name)
@@ -100,9 +101,7 @@ def _source(name: EncoderName) -> Published:
     return entry
 
 
-def _fetch_weights(
-    source: Published, folder: Path, on_progress: OnProgress
-) -> tuple[Path, str]:
+def _fetch_weights(source: Published, folder: Path, on_progress: OnProgress) -> tuple[Path, str]:
     """The first weights file that the repository has, and the digest that the hub states."""
     from huggingface_hub.errors import EntryNotFoundError
 
@@ -132,7 +131,7 @@ def _fetch_extras(source: Published, folder: Path) -> None:
 def _stated_digest(source: Published, file: str) -> str:
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
-    with _Translated(source):
+    with _translated(source):
         metadata = get_hf_file_metadata(hf_hub_url(source.repository, file))
     return str(metadata.etag or "")
 
@@ -140,7 +139,7 @@ def _stated_digest(source: Published, file: str) -> str:
 def _fetch(source: Published, file: str, folder: Path, on_progress: OnProgress) -> Path:
     from huggingface_hub import hf_hub_download
 
-    with _Translated(source):
+    with _translated(source):
         return Path(
             hf_hub_download(
                 source.repository, file, local_dir=folder, tqdm_class=_progress(on_progress)
@@ -178,35 +177,33 @@ def _progress(on_progress: OnProgress) -> "type[HubProgress]":
     return _Reporting
 
 
-class _Translated:
+@contextmanager
+def _translated(source: Published) -> Iterator[None]:
     """Turns what the hub's client raises into our error with the remedy; passes 404 of a file."""
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        GatedRepoError,
+        HTTPError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
 
-    def __init__(self, source: Published) -> None:
-        self._source = source
+    try:
+        yield
+    except GatedRepoError as error:
+        hint = "accept the model's terms on its page and log in to the hub"
+        raise _cannot_fetch(source, error, hint, "hub_refused") from error
+    except RepositoryNotFoundError as error:
+        hint = "check HF_ENDPOINT, or use --weights FILE"
+        raise _cannot_fetch(source, error, hint, "hub_refused") from error
+    except (HTTPError, OSError) as error:
+        missing_file = isinstance(error, EntryNotFoundError)
+        if missing_file and not isinstance(error, LocalEntryNotFoundError):
+            raise
+        hint = "connect to the network (HF_HUB_OFFLINE must be unset), or use --weights FILE"
+        raise _cannot_fetch(source, error, hint, "hub_unreachable") from error
 
-    def __enter__(self) -> None:
-        return None
 
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        from huggingface_hub.errors import (
-            EntryNotFoundError,
-            GatedRepoError,
-            LocalEntryNotFoundError,
-            RepositoryNotFoundError,
-        )
-
-        if error is None or not isinstance(error, OSError | ValueError):
-            return
-        if isinstance(error, EntryNotFoundError) and not isinstance(
-            error, LocalEntryNotFoundError
-        ):
-            return
-        code, hint = "hub_unreachable", "connect to the network, or use --weights FILE"
-        if isinstance(error, GatedRepoError):
-            code, hint = "hub_refused", "accept the model's terms on its page and log in to the hub"
-        elif isinstance(error, RepositoryNotFoundError):
-            code, hint = "hub_refused", "check HF_ENDPOINT, or use --weights FILE"
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise MissingError(
-            f"cannot fetch {self._source.repository}: {first_line}", hint=hint, code=code
-        ) from error
+def _cannot_fetch(source: Published, error: Exception, hint: str, code: str) -> MissingError:
+    first_line = (str(error).strip() or repr(error)).splitlines()[0]
+    return MissingError(f"cannot fetch {source.repository}: {first_line}", hint=hint, code=code)

@@ -1,4 +1,4 @@
-"""Finds weights that are already on this machine; reads folders only, imports and fetches nothing."""
+"""Finds weights that are already on this machine by reading folders; it fetches nothing."""
 
 import json
 import os

@@ -66,9 +66,7 @@ def _by_number(inquiry: Inquiry, view: View) -> Outcome:
     if measured.value is None:
         return measured
     value = float(measured.value)
-    distances = [
-        abs((_number(option_text(option)) or 0.0) - value) for option in question.choices
-    ]
+    distances = [abs((_number(option_text(option)) or 0.0) - value) for option in question.choices]
     nearest = min(distances)
     if distances.count(nearest) > 1:
         return replace(measured, moments=(), value=None, nearest=measured.moments)
@@ -125,8 +123,10 @@ def _by_rank(inquiry: Inquiry, view: View) -> Outcome:
         visits = inquiry.visits(view, _query_text(text, question))
         last = question.relation == "last"
         if visits.found:
-            moment = max(visits.found, key=lambda m: m.start_s) if last else (
-                first_in_time(visits.found)
+            moment = (
+                max(visits.found, key=lambda m: m.start_s)
+                if last
+                else (first_in_time(visits.found))
             )
             found.append(with_text(moment, text))
     rank = {"first": 1, "last": -1}.get(question.relation or "", question.ordinal or 1)
@@ -136,7 +136,7 @@ def _by_rank(inquiry: Inquiry, view: View) -> Outcome:
     ordered = sorted(found, key=lambda moment: (moment.start_s, moment.text or ""))
     chosen = ordered[index]
     return Outcome(
-        moments=tuple(ordered),
+        moments=(chosen,),
         confidence=min(moment.confidence for moment in found),
         choice=texts[chosen.text or ""],
     )
@@ -254,9 +254,7 @@ def _agreement(starts: Sequence[float]) -> float:
     return float(sum(np.sign(later - earlier) for earlier, later in pairs)) / len(pairs)
 
 
-def _overlap_share(
-    option: str, inquiry: Inquiry, view: View, moments: tuple[Moment, ...]
-) -> float:
+def _overlap_share(option: str, inquiry: Inquiry, view: View, moments: tuple[Moment, ...]) -> float:
     found = extract_time_phrases(_timed_text(option)).range
     if re.search(r"\b(?:throughout|entire|whole|all)\b", option, re.IGNORECASE):
         window = TimeSpan(view.window.start_s, view.window.end_s)
@@ -300,10 +298,8 @@ def _seconds(moments: tuple[Moment, ...]) -> float:
     return sum(moment.span.duration_s for moment in moments)
 
 
-def _softmax(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[
-    tuple[int], np.dtype[np.float64]
-]:
+def _softmax(
+    values: np.ndarray[tuple[int], np.dtype[np.float64]],
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     weights = np.exp(values - values.max())
     return np.asarray(weights / weights.sum(), np.float64)
-
-

@@ -19,7 +19,7 @@ from streammem.query.calibrate import (
 from streammem.query.choose import choose
 from streammem.query.inquiry import Inquiry, View
 from streammem.query.memories import QueryMemory, QueryOptions
-from streammem.query.moments import Moment, covered_s, find_moments, pick
+from streammem.query.moments import Moment, covered_s, pick, rank_spans
 from streammem.query.order import order, restricted
 from streammem.query.outcome import Outcome, best_of, to_findings
 from streammem.query.ranges import resolve_window
@@ -31,9 +31,7 @@ Operator = Callable[[Inquiry, View], Outcome]
 _RELATIVE = frozenset({"before", "after", "while", "between"})
 
 
-def find(
-    question: Question, memories: Sequence[QueryMemory], options: QueryOptions
-) -> Findings:
+def find(question: Question, memories: Sequence[QueryMemory], options: QueryOptions) -> Findings:
     """What the memories hold about a question. Asked twice it finds twice the same.
 
     Evidence is sorted best first; where nothing reaches `min_confidence` there is none, and the
@@ -96,7 +94,7 @@ def search_vectors(
         others = [values for place, values in enumerate(own) if place != index]
         values = own[index] if kind == "image" else shifted(own[index], others)
         scale = scale_of(memory.encoder)
-        found = find_moments(memory, values, window, scale, min_confidence=0.0)
+        found = rank_spans(memory, values, window, scale)
         moments += [_as_cosine(moment) for moment in found] if kind == "image" else found
     chosen = pick(moments, options.top_k)
     return tuple(moment.to_evidence(number) for number, moment in enumerate(chosen, start=1))
@@ -179,9 +177,7 @@ def _any_of(outcomes: Sequence[Outcome]) -> Outcome:
 
 def _pooled(outcomes: Sequence[Outcome]) -> Outcome:
     best = max(outcomes, key=lambda item: item.confidence)
-    return replace(
-        best, moments=tuple(moment for item in outcomes for moment in item.moments)
-    )
+    return replace(best, moments=tuple(moment for item in outcomes for moment in item.moments))
 
 
 def _weighed(outcome: Outcome, options: QueryOptions) -> Outcome:
@@ -189,16 +185,18 @@ def _weighed(outcome: Outcome, options: QueryOptions) -> Outcome:
     if outcome.answered and outcome.confidence >= options.min_confidence:
         return outcome
     nearest = outcome.nearest or outcome.moments
-    return replace(
-        outcome, moments=(), nearest=nearest, value=None, choice=None, labels=()
-    )
+    return replace(outcome, moments=(), nearest=nearest, value=None, choice=None, labels=())
 
 
 def _unknown_notes(outcome: Outcome) -> tuple[str, ...]:
-    return tuple(
-        f"{word!r} is not a word this encoder knows; "
-        "`streammem models pull` gets one that knows more"
-        for word in outcome.unknown_words
+    words = [f"'{word}'" for word in outcome.unknown_words]
+    if not words:
+        return ()
+    one = len(words) == 1
+    listed = words[0] if one else f"{', '.join(words[:-1])} and {words[-1]}"
+    return (
+        f"{listed} {'is not a word' if one else 'are not words'} this encoder knows; "
+        "`streammem models pull` gets one that knows more",
     )
 
 
@@ -210,7 +208,9 @@ def _without_words(question: Question, notes: Sequence[str]) -> Findings:
 
 def _explain(inquiry: Inquiry, findings: Findings) -> dict[str, object]:
     """The plan of the question: what was understood, searched and kept."""
-    asked = {key: value for key, value in asdict(inquiry.question).items() if value not in (None, ())}
+    asked = {
+        key: value for key, value in asdict(inquiry.question).items() if value not in (None, ())
+    }
     windows = {
         view.memory.memory_id: {
             "start_s": view.window.start_s,

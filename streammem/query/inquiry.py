@@ -18,7 +18,7 @@ from streammem.query.calibrate import (
     trust,
 )
 from streammem.query.memories import QueryMemory, QueryOptions
-from streammem.query.moments import Moment, best_first, find_moments
+from streammem.query.moments import Moment, best_first, find_moments, rank_spans
 from streammem.query.ranges import Window, resolve_window
 
 
@@ -131,10 +131,7 @@ class Inquiry:
     ) -> list[Moment]:
         if not window.inside or factor <= 0:
             return []
-        moments = find_moments(
-            view.memory, values, window, view.scale, min_confidence=0.0, trust=factor
-        )
-        return best_first(moments)
+        return best_first(rank_spans(view.memory, values, window, view.scale, trust=factor))
 
     def _explain(
         self,
@@ -155,8 +152,7 @@ class Inquiry:
             "midpoint": view.scale.midpoint,
             "scale": view.scale.scale,
             "moments": [
-                [round(m.start_s, 3), round(m.end_s, 3), round(m.strength, 3)]
-                for m in moments[:20]
+                [round(m.start_s, 3), round(m.end_s, 3), round(m.strength, 3)] for m in moments[:20]
             ],
         }
         self.plan.setdefault("searches", {}).setdefault(view.memory.memory_id, []).append(entry)

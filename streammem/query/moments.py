@@ -21,6 +21,8 @@ LOW_SHARE = 0.2
 SAME_STRENGTH = 1.0
 # Visits closer than this many sampling intervals are one visit.
 JOIN_INTERVALS = 1.5
+# Spans that take part in a ranking without a cut.
+MAX_RANKED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,20 @@ def find_moments(
     if min_confidence > 0:
         cut = max(cut, scale.strength(min(1.0, min_confidence / trust)))
     return _join(memory, spans.where(spans.strengths >= cut), scale, trust)
+
+
+def rank_spans(
+    memory: QueryMemory, strengths: Strengths, window: Window, scale: Scale, *, trust: float = 1.0
+) -> list[Moment]:
+    """Every span of a window as its own moment, for searches that never abstain.
+
+    A frame of the sensory ring is the same picture as its event: where the event is there, the
+    frame only lends it its strength.
+    """
+    spans = _Spans.inside(memory, strengths, window)
+    if not len(spans.rows):
+        return []
+    return _one_each(memory, _without_copies(memory, spans), scale, trust)
 
 
 def best_first(moments: Iterable[Moment]) -> list[Moment]:
@@ -155,7 +171,7 @@ class _Spans:
         inside = (high - low >= sliver_s) & (high >= low) & (low < window.end_s)
         return cls(rows[inside], low[inside], high[inside], strengths[rows[inside]])
 
-    def where(self, keep: NDArray[np.bool_]) -> "_Spans":
+    def where(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> "_Spans":
         return _Spans(self.rows[keep], self.start_s[keep], self.end_s[keep], self.strengths[keep])
 
 
@@ -182,24 +198,71 @@ def _join(memory: QueryMemory, spans: _Spans, scale: Scale, trust: float) -> lis
     tolerance_s = JOIN_INTERVALS * memory.interval_s
     first = np.flatnonzero(np.r_[True, start_s[1:] > reached[:-1] + tolerance_s])
     last = np.r_[first[1:], len(order)] - 1
-    group = np.cumsum(np.r_[True, start_s[1:] > reached[:-1] + tolerance_s]) - 1
+    group = np.repeat(np.arange(len(first)), last - first + 1)
     # Within a group the strongest span first, the earlier of equals.
     ranked = np.lexsort((start_s, -spans.strengths[order], group))
     best = ranked[np.r_[0, np.flatnonzero(np.diff(group[ranked])) + 1]]
-    confidences = trust * scale.confidences(spans.strengths[order][best])
-    exemplars = memory.snapshot.exemplar_s[spans.rows[order][best]]
-    middles = 0.5 * (start_s[best] + end_s[best])
-    within = (exemplars >= start_s[best]) & (exemplars < np.maximum(end_s[best], start_s[best] + 1e-9))
-    times = np.where(within, exemplars, middles)
+    chosen = spans.where(order[best])
+    times = _best_instants(memory, chosen)
+    confidences = trust * scale.confidences(chosen.strengths)
     return [
         Moment(
             memory=memory,
             start_s=float(start_s[first[index]]),
             end_s=float(reached[last[index]]),
             time_s=float(times[index]),
-            strength=float(spans.strengths[order][best[index]]),
+            strength=float(chosen.strengths[index]),
             confidence=float(confidences[index]),
-            row=int(spans.rows[order][best[index]]),
+            row=int(chosen.rows[index]),
         )
         for index in range(len(first))
+    ]
+
+
+def _best_instants(memory: QueryMemory, spans: _Spans) -> NDArray[np.float64]:
+    """The exemplar where it lies in the span, else the middle, `[S]`."""
+    exemplars = memory.snapshot.exemplar_s[spans.rows]
+    inside = (exemplars >= spans.start_s) & (
+        exemplars < np.maximum(spans.end_s, spans.start_s + 1e-9)
+    )
+    instants: NDArray[np.float64] = np.where(inside, exemplars, 0.5 * (spans.start_s + spans.end_s))
+    return instants
+
+
+def _without_copies(memory: QueryMemory, spans: _Spans) -> _Spans:
+    """Spans without the sensory frames that a lasting cell holds as well."""
+    copies = memory.sensory[spans.rows]
+    lasting = np.flatnonzero(~copies)
+    if not copies.any() or not len(lasting):
+        return spans
+    lasting = lasting[np.argsort(spans.start_s[lasting], kind="stable")]
+    frames = np.flatnonzero(copies)
+    middles = 0.5 * (spans.start_s[frames] + spans.end_s[frames])
+    places = np.searchsorted(spans.start_s[lasting], middles, side="right") - 1
+    owners = lasting[np.maximum(places, 0)]
+    held = (places >= 0) & (spans.end_s[owners] > middles)
+    strengths = spans.strengths.copy()
+    np.maximum.at(strengths, owners[held], spans.strengths[frames[held]])
+    keep = np.ones(len(spans.rows), np.bool_)
+    keep[frames[held]] = False
+    return _Spans(spans.rows, spans.start_s, spans.end_s, strengths).where(keep)
+
+
+def _one_each(memory: QueryMemory, spans: _Spans, scale: Scale, trust: float) -> list[Moment]:
+    # Ranking goes on with the strongest alone; a thousand is far beyond any list that is shown.
+    head = np.argsort(-spans.strengths, kind="stable")[:MAX_RANKED]
+    spans = spans.where(head)
+    times = _best_instants(memory, spans)
+    confidences = trust * scale.confidences(spans.strengths)
+    return [
+        Moment(
+            memory=memory,
+            start_s=float(spans.start_s[index]),
+            end_s=float(spans.end_s[index]),
+            time_s=float(times[index]),
+            strength=float(spans.strengths[index]),
+            confidence=float(confidences[index]),
+            row=int(spans.rows[index]),
+        )
+        for index in range(len(head))
     ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from streammem.encoders.base import Labels
 from streammem.query.calibrate import Scale, label_strengths, scale_of
 from streammem.query.memories import QueryMemory
 from streammem.query.moments import Moment
@@ -17,6 +18,9 @@ SAME_NAME = 0.97
 MAX_NAMES = 3
 # A stretch without a recognised label keeps its cells together while they look alike.
 SAME_LOOK = 0.9
+
+# Words of a label that say how much, not what.
+_DEGREES = frozenset(("mostly", "something", "some", "a", "an", "the", "very"))
 
 Name = tuple[str, float]
 
@@ -60,12 +64,19 @@ def name_rows(
         word = labels.words[index]
         if colours_only and not COLOUR_WORDS.intersection(words_of(word)):
             continue
-        vector = labels.vectors[index]
-        if any(float(vector @ labels.vectors[other]) > SAME_NAME for other in taken):
+        if any(_same_name(labels, int(index), other) for other in taken):
             continue
         taken.append(int(index))
         names.append((word, float(confidences[index])))
     return tuple(names)
+
+
+def _same_name(labels: Labels, index: int, other: int) -> bool:
+    """Whether a weaker label adds nothing to a stronger one."""
+    if float(labels.vectors[index] @ labels.vectors[other]) > SAME_NAME:
+        return True
+    said = {word for word in words_of(labels.words[index]) if word not in _DEGREES}
+    return bool(said) and said <= set(words_of(labels.words[other]))
 
 
 def timeline(memory: QueryMemory, window: Window, *, min_confidence: float) -> list[Stretch]:
@@ -119,7 +130,9 @@ def _event_spans(
         low, high = start_s, end_s
     else:
         low, high = np.maximum(start_s, window.start_s), np.minimum(end_s, window.end_s)
-        inside = (high > low) & (high - low >= np.minimum(0.5 * memory.interval_s, 0.5 * (end_s - start_s)))
+        inside = (high > low) & (
+            high - low >= np.minimum(0.5 * memory.interval_s, 0.5 * (end_s - start_s))
+        )
     lasting = inside & ~memory.sensory[rows] if len(rows) else inside
     chosen = np.flatnonzero(lasting if lasting.any() else inside)
     order = chosen[np.lexsort((high[chosen], low[chosen]))]
@@ -141,9 +154,7 @@ def _same_names(first: Stretch, second: Stretch) -> bool:
 
 def _joined(first: Stretch, second: Stretch) -> Stretch:
     longer = first if first.duration_s >= second.duration_s else second
-    return Stretch(
-        first.start_s, max(first.end_s, second.end_s), longer.row, longer.names
-    )
+    return Stretch(first.start_s, max(first.end_s, second.end_s), longer.row, longer.names)
 
 
 def strongest_names(stretches: Sequence[Stretch], count: int = 5) -> tuple[Name, ...]:

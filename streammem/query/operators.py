@@ -152,10 +152,14 @@ def look(inquiry: Inquiry, view: View, window: Window) -> Outcome:
     if window.instant:
         moments = tuple(replace(item, time_s=window.start_s) for item in moments)
     if not names:
-        return Outcome(
-            nearest=moments, notes=("nothing in it can be named with this encoder",)
-        ) if moments else Outcome()
+        return (
+            Outcome(nearest=moments, notes=("nothing in it can be named with this encoder",))
+            if moments
+            else Outcome()
+        )
     named = tuple(item for item in moments if item.text)
+    if len(named) > 1 and not colours_only:
+        names = strongest_names(stretches)
     return Outcome(
         moments=named or tuple(replace(item, confidence=names[0][1]) for item in moments),
         confidence=names[0][1],

@@ -35,7 +35,17 @@ def split_options(text: str, choices: Sequence[str] = ()) -> Stem:
     given = tuple(str(choice).strip() for choice in choices if str(choice).strip())
     if given:
         return Stem(text, given)
-    return _bars(text) or _lettered(text) or _listed(text) or _alternatives(text) or Stem(text)
+    return _bars(text) or _lettered(text) or _listed(text) or Stem(text)
+
+
+def split_alternatives(text: str) -> Stem:
+    """Two single words at the end of an is-question without times: "Is the wall red or blue?"."""
+    match = _IS_OR.match(text.strip())
+    if match is None or {match["a"].lower(), match["b"].lower()} & _NO_OPTION:
+        return Stem(text)
+    if len(match["subject"].split()) < 2 and match["subject"].lower() not in {"it", "this", "that"}:
+        return Stem(text)
+    return Stem(f"{match['stem'].strip()}?", (match["a"], match["b"]))
 
 
 def option_text(option: str) -> str:
@@ -96,7 +106,9 @@ def _bars(text: str) -> Stem | None:
     match = _BARS.match(text)
     if match is None:
         return None
-    return Stem(match[1].strip(), tuple(part.strip() for part in match[2].split("|") if part.strip()))
+    return Stem(
+        match[1].strip(), tuple(part.strip() for part in match[2].split("|") if part.strip())
+    )
 
 
 def _listed(text: str) -> Stem | None:
@@ -110,13 +122,3 @@ def _listed(text: str) -> Stem | None:
     if any(option.split()[0].lower() in _NO_OPTION for option in options):
         return None
     return Stem(f"{match['stem'].strip()}?", options)
-
-
-def _alternatives(text: str) -> Stem | None:
-    """Two single words at the end of an is-question: "Is the wall red or blue?"."""
-    match = _IS_OR.match(text.strip())
-    if match is None or {match["a"].lower(), match["b"].lower()} & _NO_OPTION:
-        return None
-    if len(match["subject"].split()) < 2 and match["subject"].lower() not in {"it", "this", "that"}:
-        return None
-    return Stem(f"{match['stem'].strip()}?", (match["a"], match["b"]))

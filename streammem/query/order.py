@@ -48,9 +48,7 @@ def order(inquiry: Inquiry, view: View) -> Outcome:
     return missing(visits, f"{question.phrase!r} is not seen {_told(inquiry)}")
 
 
-def anchored_windows(
-    inquiry: Inquiry, view: View
-) -> Outcome | tuple[Moment, tuple[Window, ...]]:
+def anchored_windows(inquiry: Inquiry, view: View) -> Outcome | tuple[Moment, tuple[Window, ...]]:
     """The anchor that was found and the windows it leaves, or the abstention without it."""
     question = inquiry.question
     anchors = inquiry.visits(view, question.anchor or "")
@@ -208,9 +206,7 @@ def _phrase_in(
     return outcome
 
 
-def _neighbour(
-    inquiry: Inquiry, view: View, anchor: Moment, parts: tuple[Window, ...]
-) -> Outcome:
+def _neighbour(inquiry: Inquiry, view: View, anchor: Moment, parts: tuple[Window, ...]) -> Outcome:
     """What is seen right after, right before or during the anchor, named."""
     relation = inquiry.question.relation
     if relation == "while":
@@ -225,9 +221,7 @@ def _neighbour(
         )
     if relation == "between":
         moments = tuple(
-            replace(
-                stretch_moment(view.memory, item, view.scale), confidence=anchor.confidence
-            )
+            replace(stretch_moment(view.memory, item, view.scale), confidence=anchor.confidence)
             for item in stretches
         )
         names = tuple(dict.fromkeys(name for item in stretches for name in item.names[:1]))
@@ -257,33 +251,39 @@ def _stretches(inquiry: Inquiry, view: View, parts: tuple[Window, ...]) -> list[
         stretch
         for part in parts
         if part.end_s > part.start_s
-        for stretch in timeline(
-            view.memory, part, min_confidence=inquiry.options.min_confidence
-        )
+        for stretch in timeline(view.memory, part, min_confidence=inquiry.options.min_confidence)
     ]
 
 
-def _yes_no(
-    inquiry: Inquiry, view: View, anchor: Moment, parts: tuple[Window, ...]
-) -> Outcome:
+def _yes_no(inquiry: Inquiry, view: View, anchor: Moment, parts: tuple[Window, ...]) -> Outcome:
     """Whether the phrase is seen in the time that the anchor leaves."""
     question = inquiry.question
     found = _phrase_in(inquiry, view, anchor, parts)
-    named_anchor = with_text(anchor, question.anchor)
     if found is not None and found.moments:
         moment = with_text(found.moments[0], question.phrase)
-        return replace(found, moments=(moment, named_anchor), value=True, labels=())
+        both = (moment, _supporting(anchor, moment, question.anchor))
+        return replace(found, moments=both, value=True, labels=())
     visits = inquiry.visits(view, question.phrase)
     if visits.found:
         elsewhere = with_text(first_in_time(visits.found), question.phrase)
         return Outcome(
-            moments=(elsewhere, named_anchor),
+            moments=(elsewhere, _supporting(anchor, elsewhere, question.anchor)),
             confidence=min(anchor.confidence, visits.confidence),
             value=False,
             unknown_words=visits.unknown_words,
         )
     absence = absent(inquiry, view, visits)
     return missing(visits) if absence is None else replace(absence, value=False)
+
+
+def _supporting(anchor: Moment, moment: Moment, text: str | None) -> Moment:
+    """The anchor as second piece of evidence: it bears the answer no more than the moment does."""
+    return replace(
+        anchor,
+        text=text,
+        confidence=min(anchor.confidence, moment.confidence),
+        strength=min(anchor.strength, moment.strength - 1e-3),
+    )
 
 
 def _at_offset(inquiry: Inquiry, view: View, anchor: Moment) -> Outcome:
@@ -321,14 +321,10 @@ def _interval(inquiry: Inquiry, view: View) -> Outcome:
     start, end = _between(first.found, second.found)
     moments = (with_text(start, question.anchor), with_text(end, question.anchor_end))
     seconds = max(0.0, end.start_s - start.end_s)
-    return Outcome(
-        moments, (), min(start.confidence, end.confidence), value=round(seconds, 6)
-    )
+    return Outcome(moments, (), min(start.confidence, end.confidence), value=round(seconds, 6))
 
 
-def _between(
-    first: tuple[Moment, ...], second: tuple[Moment, ...]
-) -> tuple[Moment, Moment]:
+def _between(first: tuple[Moment, ...], second: tuple[Moment, ...]) -> tuple[Moment, Moment]:
     """The first visit of one event and the next of the other; in the order seen if reversed."""
     start = first_in_time(first)
     later = [moment for moment in second if moment.start_s >= start.start_s and moment != start]

@@ -60,8 +60,8 @@ def to_findings(inquiry: Inquiry, outcome: Outcome, notes: Iterable[str] = ()) -
     """Findings with numbered evidence, best first; candidates where nothing was established."""
     top_k = inquiry.options.top_k
     evidence = _numbered(pick(outcome.moments, top_k))
-    candidates = () if outcome.answered and outcome.moments else _numbered(
-        pick(outcome.nearest, top_k)
+    candidates = (
+        () if outcome.answered and outcome.moments else _numbered(pick(outcome.nearest, top_k))
     )
     return Findings(
         evidence=evidence,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from streammem.core.types import Question
 from streammem.query import intents
-from streammem.query.options import split_options
+from streammem.query.options import Stem, split_alternatives, split_options
 from streammem.query.phrase import clean_phrase, strip_polite
 from streammem.query.relations import Relation, find_relation
 from streammem.query.time_phrases import TimeRange, extract_time_phrases
@@ -45,12 +45,13 @@ def parse_question(text: str, *, choices: Sequence[str] = ()) -> Question:
     spoken = strip_polite(stem.text)
     time = extract_time_phrases(spoken)
     rest = strip_polite(time.rest)
+    inner = Stem(rest, stem.options) if stem.options else split_alternatives(rest)
     reading = _Reading(
         stem=spoken,
-        rest=rest,
+        rest=inner.text,
         time=time.range,
-        relation=find_relation(rest),
-        options=stem.options,
+        relation=find_relation(inner.text),
+        options=inner.options,
     )
     return _assemble(text, reading, held)
 

@@ -158,12 +158,13 @@ def _with_notes(
     ]
     if len(gaps) > 3:
         notes.append(f"and {len(gaps) - 3} more gaps")
-    missed_s = sum(
-        min(gap.end_s, window.end_s) - max(gap.start_s, window.start_s) for gap in gaps
-    )
+    missed_s = sum(min(gap.end_s, window.end_s) - max(gap.start_s, window.start_s) for gap in gaps)
     whole = missed_s <= NEGLIGIBLE_GAP_SHARE * (window.end_s - window.start_s)
-    covered = window.inside and not (cut and not opening) and whole and not (
-        window.instant and bool(gaps)
+    covered = (
+        window.inside
+        and not (cut and not opening)
+        and whole
+        and not (window.instant and bool(gaps))
     )
     return replace(window, covered=covered, notes=tuple(notes))
 

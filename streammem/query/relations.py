@@ -60,7 +60,8 @@ _ARRANGE = re.compile(
     r"|\b(?:the\s+)?(?:order|sequence)\s+of\s+(?:the\s+)?(?:\w+\s+)?(?:events?|appearances?|scenes?|"
     r"actions?|steps?|presentation|occurrences?)\b"
     r"|\bcorresponds?\s+to\s+the\s+(?:order|sequence)\b|\bsorts?\s+the\s+(?:order|sequence)\b"
-    r"|\border\s+(?:in\s+which|that)\b|\bhow\s+the\s+scenes\b.*\bchange\b|\b(?:arrange|sort)\s+(?:the|these)\b",
+    r"|\border\s+(?:in\s+which|that)\b|\bhow\s+the\s+scenes\b.*\bchange\b|\b(?:arrange|sort)\s+(?:the|these)\b"
+    r"|^\W*(?:arrange|sort|order)\b[^:?]*:",
     re.IGNORECASE,
 )
 _ARRANGED = re.compile(
@@ -117,8 +118,12 @@ _INNER_MAIN = re.compile(rf"^(?P<clause>.+?)\s+(?P<main>{_AUX}\s+.+)$", re.IGNOR
 _OPEN_MAIN = re.compile(
     r"^(?:how\s+(?:many\s+times|often|long|frequently)|when|at\s+what\s+time)$", re.IGNORECASE
 )
-_QUESTION = re.compile(rf"^(?:\W*(?:in|at|on|to|for|with|from)\s+)?(?:{_WH}|{_AUX})\b", re.IGNORECASE)
-_NOT_A_CLAUSE = re.compile(r"\b(?:time|moment|part|point|scene|place|know|see|tell|say|find)\s*$", re.I)
+_QUESTION = re.compile(
+    rf"^(?:\W*(?:in|at|on|to|for|with|from)\s+)?(?:{_WH}|{_AUX})\b", re.IGNORECASE
+)
+_NOT_A_CLAUSE = re.compile(
+    r"\b(?:time|moment|part|point|scene|place|know|see|tell|say|find)\s*$", re.I
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +174,10 @@ def _anchored(text: str) -> Relation | None:
     for marker in _MARKER.finditer(text):
         head = text[: marker.start()].strip(" ,;")
         tail = text[marker.end() :].strip()
-        found = _leading(marker, tail) if not head or head.lower() in {"and", "so", "then"} else (
-            _trailing(marker, head, tail)
+        found = (
+            _leading(marker, tail)
+            if not head or head.lower() in {"and", "so", "then"}
+            else (_trailing(marker, head, tail))
         )
         if found is not None:
             return found
@@ -186,7 +193,9 @@ def _between(text: str, match: re.Match[str]) -> Relation:
             clause_end = split["clause"] or split["clause2"] or split["clause3"]
             main = split["main"] or split["main2"] or split["main3"]
     rest = f"{head} {main}".strip()
-    interval = re.fullmatch(r"how\s+(?:long|much\s+time)(?:\s+(?:is|was|passes|passed))?(?:\s+there)?\W*", rest, re.I)
+    interval = re.fullmatch(
+        r"how\s+(?:long|much\s+time)(?:\s+(?:is|was|passes|passed))?(?:\s+there)?\W*", rest, re.I
+    )
     return Relation(
         rest,
         "between",
@@ -230,7 +239,7 @@ def _trailing(marker: re.Match[str], head: str, tail: str) -> Relation | None:
 
 
 def _opened(marker: re.Match[str], head: str, clause: str, main: str) -> Relation:
-    """ "How long after X does Y appear?" asks for the time from one to the other. """
+    """ "How long after X does Y appear?" asks for the time from one to the other."""
     if not head.lower().startswith("how long"):
         return _make(marker, clause, f"{head} {main}")
     other = clean_anchor(re.sub(rf"^{_AUX}\s+", "", main, flags=re.IGNORECASE))

@@ -13,8 +13,8 @@ from streammem.query.calibrate import read_phrase
 from streammem.query.moments import RELATIVE_CUT
 from streammem.video.reader import FrameReader, ReaderOptions, open_reader
 
-# The part of a span's best score under which neighbouring frames do not belong to it any more.
-_EDGE_CUT = RELATIVE_CUT
+# Frames under the cut for no longer than this do not end a span: one blurred frame is no cut.
+_HOLE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,18 +135,22 @@ def _tightened(item: Evidence, seen: _Seen) -> Evidence:
     low, high = float(seen.scores.min()), float(seen.scores[best])
     if high - low <= 1e-6:
         return item
-    good = seen.scores >= high - _EDGE_CUT * (high - low)
-    first = last = best
-    while first > 0 and good[first - 1]:
-        first -= 1
-    while last + 1 < len(good) and good[last + 1]:
-        last += 1
+    good = np.flatnonzero(seen.scores >= high - RELATIVE_CUT * (high - low))
+    first, last = _run_around(best, good, seen)
     start_s, end_s = float(seen.start_s[first]), float(seen.end_s[last])
     # Where the good run reaches the border of what was decoded, the old border is as good.
     if first == 0:
         start_s = max(start_s, item.start_s)
-    if last == len(good) - 1:
+    if last == len(seen.scores) - 1:
         end_s = min(end_s, item.end_s)
     if end_s <= start_s:
         return item
     return replace(item, start_s=start_s, end_s=end_s, time_s=float(seen.start_s[best]))
+
+
+def _run_around(best: int, good: NDArray[np.int64], seen: _Seen) -> tuple[int, int]:
+    """First and last frame of the good frames around the best one, short holes included."""
+    holes_s = seen.start_s[good[1:]] - seen.end_s[good[:-1]]
+    run = np.cumsum(np.r_[0, holes_s > _HOLE_S])
+    mine = good[run == run[int(np.searchsorted(good, best))]]
+    return int(mine[0]), int(mine[-1])

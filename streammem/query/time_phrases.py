@@ -25,7 +25,9 @@ _UNIT = r"(?:hours?|hrs?|minutes?|mins?|seconds?|secs?)(?![a-z])"
 _SHORT = r"\d+(?:\.\d+)?\s?(?:h|m|s|ms)(?![a-z])"
 _COMPACT = r"(?:\d+h)?(?:\d+m)?\d+(?:\.\d+)?s(?![a-z\d])|\d+h\d+m(?:in)?(?![a-z\d])"
 _COUNTED = rf"{NUMBER}(?:[\s-]and\sa\shalf)?[\s-]?{_UNIT}"
-DURATION = rf"(?:{_COMPACT}|{_COUNTED}(?:(?:\s+and|,)?\s+(?:{_COUNTED}|a\shalf))*|{_SHORT}(?:\s{_SHORT})*)"
+DURATION = (
+    rf"(?:{_COMPACT}|{_COUNTED}(?:(?:\s+and|,)?\s+(?:{_COUNTED}|a\shalf))*|{_SHORT}(?:\s{_SHORT})*)"
+)
 _CLOCK = r"(?<![\d:.])(?:\d{1,3}:[0-5]\d:[0-5]\d|\d{1,3}:[0-5]\d)(?:[.,]\d+)?(?![\d:])"
 _WALL = (
     r"(?:(?<![\d:])(?:[01]?\d|2[0-3])(?::[0-5]\d){0,2}\s?[ap]\.?\s?m\b\.?"
@@ -130,7 +132,11 @@ def _wall_atom(text: str, half_day: str | None) -> _Atom | None:
     if clock is not None:
         hours, minutes, seconds = (float(part or 0) for part in clock.groups())
     else:
-        hours, minutes, seconds = number_value(text.replace("o'clock", "").strip()) or -1.0, 0.0, 0.0
+        hours, minutes, seconds = (
+            number_value(text.replace("o'clock", "").strip()) or -1.0,
+            0.0,
+            0.0,
+        )
     if not 0 <= hours < 24:
         return None
     if half_day is not None and hours <= 12:
@@ -276,7 +282,9 @@ def _rule(pattern: str, handler: Handler) -> tuple[re.Pattern[str], Handler]:
 
 _AT = r"(?<!\w)(?:at|@|on|in|t\s?=|timestamp|time)\s*(?:exactly\s+|precisely\s+|about\s+the\s+)?(?:the\s+)?(?:time\s+)?"
 _NOT_OFFSET = r"(?!\s+(?:before|after|later|earlier|long|of(?!\s+(?:the|this)\s+(?:video|clip)))\b)"
-_EDGE_IN = r"(?:\b(?:right\s+)?(?:at|in|near|around|towards?|during|from|by)\s+)(?:the\s+)?(?:very\s+)?"
+_EDGE_IN = (
+    r"(?:\b(?:right\s+)?(?:at|in|near|around|towards?|during|from|by)\s+)(?:the\s+)?(?:very\s+)?"
+)
 _RULES: tuple[tuple[re.Pattern[str], Handler], ...] = (
     _rule(
         rf"{_DURING_THIS}\b(?:in\s+)?between\s+(?:the\s+)?(?P<a>{ATOM}|{NUMBER}){_MARK}\s*"
@@ -344,7 +352,9 @@ _RULES: tuple[tuple[re.Pattern[str], Handler], ...] = (
         rf"(?:\s+(?:through|into|of|in)(?:\s+{VIDEO})?)?\b",
         _fraction(0.5, 0.5),
     ),
-    _rule(rf"\b(?:at\s+)?(?P<n>\d{{1,3}})\s?(?:%|percent)\s+(?:into|through|of)\s+{VIDEO}", _percent),
+    _rule(
+        rf"\b(?:at\s+)?(?P<n>\d{{1,3}})\s?(?:%|percent)\s+(?:into|through|of)\s+{VIDEO}", _percent
+    ),
     _rule(
         rf"(?:{_EDGE_IN})middle\s+(?:of|in)\s+{VIDEO}|\b(?:near|around|towards)\s+the\s+middle\b"
         rf"(?!\s+of\b)",

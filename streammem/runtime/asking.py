@@ -160,12 +160,11 @@ def answer_question(
     sentence = EvidenceAnswerer().answer(question, findings)
     answer_ms = (time.perf_counter() - started_at) * 1000
     _credit(findings.evidence, opened)
-    abstained = not findings.evidence and findings.value is None and not findings.labels
     return Answer(
         question=text,
         intent=question.intent,
         text=sentence,
-        abstained=abstained,
+        abstained=findings.abstained,
         confidence=findings.confidence,
         evidence=findings.evidence,
         candidates=findings.candidates,
@@ -203,7 +202,12 @@ def search_for(
             unknown = features.unknown_words
     encode_ms = (time.perf_counter() - started_at) * 1000
     started_at = time.perf_counter()
-    evidence = search_vectors(vectors, [memory.query for memory in opened], _query_options(options))
+    evidence = search_vectors(
+        vectors,
+        [memory.query for memory in opened],
+        _query_options(options),
+        kind="text" if image is None else "image",
+    )
     retrieve_ms = (time.perf_counter() - started_at) * 1000
     words = tuple(f"{word!r} is not a word this encoder knows" for word in unknown)
     return Answer(

@@ -144,10 +144,9 @@ def models() -> list[ModelSummary]:
         ModelSummary(
             id=entry.id,
             available=entry.available,
-            location=str(entry.location) if entry.location else None,
+            location=entry.where,
             licence=entry.licence,
-            size_bytes=entry.size_bytes,
-            note=entry.note,
+            note=entry.summary,
         )
         for entry in list_models()
     ]

@@ -305,7 +305,7 @@ class Scaler:
         lines = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
         rows = lines[:height, : 3 * width].reshape(height, width, 3)
         upright = np.rot90(rows, k=-turn // 90) if turn else rows
-        return np.array(upright, order="C").transpose(2, 0, 1)
+        return np.ascontiguousarray(upright).transpose(2, 0, 1)
 
 
 def sound(container: InputContainer, sample_rate_hz: int) -> Iterator[AudioChunk]:

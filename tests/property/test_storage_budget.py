@@ -2,15 +2,25 @@
 
 import random
 import string
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streammem.core.budget import BudgetPlan, plan_budget
-from streammem.core.types import Channel, Cue, EncoderSpec, RuntimeChoice
+from streammem.core.types import (
+    Channel,
+    Cue,
+    EncoderSpec,
+    Gap,
+    ReaderMark,
+    RuntimeChoice,
+    StreamInfo,
+    TrackInfo,
+)
 from streammem.storage.chunks import MAX_SECTIONS
+from streammem.storage.gaps import gap_limit
 from streammem.storage.memory_file import MemoryWriter, read_memory, thumbnail_charge
 from streammem.storage.pages import INDEX_PAGES, cue_charge, longest_thumbnail
 from streammem.storage.records import Commit, MemoryMeta, Progress
@@ -27,6 +37,31 @@ def _meta(budget_bytes: int) -> MemoryMeta:
     )  # fmt: skip
 
 
+def _longest_meta(budget_bytes: int) -> MemoryMeta:
+    """Settings with the longest names that are stored."""
+    return replace(
+        _meta(budget_bytes),
+        source="ä" * 9000,
+        source_path="/" + "x" * 1000,
+        weights_hint="/" + "y" * 1000,
+    )
+
+
+def _longest_progress(budget_bytes: int) -> Progress:
+    """Progress with as many gaps, reasons and tracks as are stored."""
+
+    def gaps(word: str) -> tuple[Gap, ...]:
+        return tuple(
+            Gap(i * 1.234567890123 + 0.1, i * 1.234567890123 + 0.77, f"{word} {i} " + "é" * 300)
+            for i in range(gap_limit(budget_bytes))
+        )
+
+    track = TrackInfo(0, "audio", "aac", 12.3456789, "ü" * 100, "ü" * 100)
+    info = StreamInfo("x" * 3000, 1920, 1080, 29.97, 1234.5, 0.033, 0, "h264", (track,) * 40)
+    mark = ReaderMark(0.1, 1, 1.1, 1.1, 1.1, 5, "a" * 64, gaps("mark"))
+    return Progress(info=info, gaps=gaps("progress"), mark=mark)
+
+
 class _Writer:
     """Random commits that use what the shares allow, down to the last byte."""
 
@@ -37,13 +72,13 @@ class _Writer:
         self.lengths: dict[int, int] = {}
         self.cue_charge = 0
         self.clock = 0
+        self.progress = Progress()
 
     def next(self) -> Commit:
         self._change_sections()
         dropped, added = self._change_thumbnails()
-        return Commit(
-            dict(self.sections), Progress(), added, dropped, cues=tuple(self._new_cues())
-        )
+        cues = tuple(self._new_cues())
+        return Commit(dict(self.sections), self.progress, added, dropped, cues=cues)
 
     def _change_sections(self) -> None:
         r = self.random
@@ -106,24 +141,32 @@ class _Writer:
 
 
 @pytest.mark.parametrize(
-    ("budget_bytes", "commits"), [(256 * KIB, 40), (1024 * KIB, 25), (32 * 1024 * KIB, 5)]
+    ("budget_bytes", "commits", "longest"),
+    [(256 * KIB, 40, False), (1024 * KIB, 25, True), (32 * 1024 * KIB, 5, True)],
 )
 @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32))
 def test_random_commits_stay_within_the_budget(
-    tmp_path_factory: pytest.TempPathFactory, budget_bytes: int, commits: int, seed: int
+    tmp_path_factory: pytest.TempPathFactory,
+    budget_bytes: int,
+    commits: int,
+    longest: bool,
+    seed: int,
 ) -> None:
     """Shares used to the last byte and replaced at will never fill the file beyond its budget."""
     path = tmp_path_factory.mktemp("budget") / "m.smem"
     plan = plan_budget(budget_bytes)
     source = _Writer(plan, seed)
+    source.progress = _longest_progress(budget_bytes) if longest else Progress()
+    meta = _longest_meta(budget_bytes) if longest else _meta(budget_bytes)
 
-    with MemoryWriter.create(path, _meta(budget_bytes), plan) as writer:
+    with MemoryWriter.create(path, meta, plan) as writer:
         for _ in range(commits):
             writer.commit(source.next())
             assert writer.file_bytes <= budget_bytes
             assert path.stat().st_size <= budget_bytes
-            assert writer.wal_bytes <= max(plan.wal_bytes, 2 * budget_bytes)
+            if budget_bytes <= 1024 * KIB:  # where one commit is never larger than the bound
+                assert writer.wal_bytes <= plan.wal_bytes
 
     stored = read_memory(path)
     assert path.stat().st_size == stored.file_bytes <= budget_bytes

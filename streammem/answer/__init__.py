@@ -1,0 +1,1 @@
+"""Answerers: findings become sentences that claim no more than what was found."""

@@ -1,0 +1,398 @@
+"""The adapter for open_clip models (CLIP, SigLIP, MobileCLIP); the only importer of torch."""
+
+import time
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import open_clip
+import torch
+
+from streammem.core.assets import asset_folder
+from streammem.core.errors import MissingError, UsageError
+from streammem.core.types import (
+    Background,
+    EncoderSpec,
+    Floats,
+    FrameFeatures,
+    Pixels,
+    RuntimeChoice,
+    TextFeatures,
+)
+from streammem.encoders.base import Encoder, Labels, check_pictures, digest_of
+from streammem.encoders.manifest import installed_manifest, read_background
+from streammem.encoders.names import EncoderName
+from streammem.encoders.phrases import BACKGROUND_PHRASES, LABEL_PHRASES
+from streammem.encoders.preprocess import Preprocessing, fit
+from streammem.encoders.preprocess_facts import stated_preprocessing
+from streammem.encoders.runtime_choice import free_memory_bytes, pick_batch_size, pick_dtype
+
+_DTYPES: Final = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+_TIMED_PICTURES: Final = 8
+_TEXT_BATCH: Final = 64
+_SLOW_S: Final = 2.0
+
+_Encoded = tuple[torch.Tensor, torch.Tensor | None]
+
+
+def load_open_clip(
+    name: EncoderName, weights: Path, *, device: str = "auto", runtime: RuntimeChoice | None = None
+) -> "OpenClipEncoder":
+    """The encoder with the weights of a file.
+
+    Raises:
+        UsageError: it cannot be known how pictures must be prepared for these weights.
+        MissingError: the file holds no such model, or the device is not here.
+    """
+    _register_own_architecture(name.arch)
+    preprocessing = _preprocessing(name, weights)
+    place = _resolve_device(runtime.device if runtime else device)
+    quick_gelu = bool(open_clip.get_pretrained_cfg(name.arch, name.tag).get("quick_gelu"))
+    try:
+        model = open_clip.create_model(
+            name.arch, pretrained=str(weights), force_quick_gelu=quick_gelu, weights_only=True
+        )
+    except MemoryError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().splitlines()
+        raise MissingError(
+            f"{weights} holds no usable weights of {name.arch}: "
+            f"{reason[0] if reason else type(error).__name__}",
+            hint="check that file and architecture belong together, or pull the model again",
+            code="weights_unusable",
+        ) from error
+    return OpenClipEncoder(name, weights, model.to(place), preprocessing, runtime)
+
+
+class OpenClipEncoder(Encoder):
+    """Pictures in the number type chosen for this machine, texts always in float32.
+
+    So a question's vector does not depend on how the memory was made. Without a given runtime
+    the choice is made by a short self-timing when it is first needed; asking never needs it.
+    """
+
+    def __init__(
+        self,
+        name: EncoderName,
+        weights: Path,
+        model: Any,
+        preprocessing: Preprocessing,
+        runtime: RuntimeChoice | None,
+    ) -> None:
+        self._name, self._weights, self._preprocessing = name, weights, preprocessing
+        self._model = model.eval().requires_grad_(False)
+        self._device = next(model.parameters()).device
+        self._tower = _Tower(model.visual)
+        self._given_runtime = runtime
+        self._spec = EncoderSpec(
+            id=name.id,
+            digest=digest_of(
+                {"arch": name.arch, "preprocessing": preprocessing.to_json()},
+                files={"weights": weights},
+            ),
+            image_size_px=preprocessing.image_size_px,
+            mean=preprocessing.mean,
+            std=preprocessing.std,
+            interpolation=preprocessing.name,
+            dim=int(open_clip.get_model_config(name.arch)["embed_dim"]),
+            token_grid=self._tower.token_grid,
+        )
+
+    @property
+    def spec(self) -> EncoderSpec:
+        """The digest covers every byte of the weights file, the architecture and preprocessing."""
+        return self._spec
+
+    @cached_property
+    def runtime(self) -> RuntimeChoice:
+        """The given choice, else one made now by timing a few made-up pictures."""
+        chosen = self._given_runtime or self._measured_runtime()
+        if self._device.type == "cpu":
+            torch.set_num_threads(chosen.threads)
+        self._tower.visual.to(_DTYPES[chosen.dtype])
+        return chosen
+
+    def encode_images(self, pixels: Pixels) -> FrameFeatures:
+        """Embeddings `[B D]` and, where the architecture has them, patch tokens `[B P D]`."""
+        check_pictures(pixels)
+        dtype = _DTYPES[self.runtime.dtype]
+        fitted = np.ascontiguousarray(fit(pixels, self._preprocessing))
+        with torch.inference_mode():
+            embeddings, tokens = self._tower.encode(self._scaled(self._staged(fitted)).to(dtype))
+            kept = None if tokens is None else _unit(tokens).cpu().numpy()
+            return FrameFeatures(_unit(embeddings).cpu().numpy(), kept)
+
+    def encode_text(self, text: str) -> TextFeatures:
+        """A unit vector; zeros for a blank text. The model accepts every word."""
+        if not text.strip():
+            return TextFeatures(np.zeros(self._spec.dim, np.float32))
+        return TextFeatures(self._encode_texts([text])[0])
+
+    def background(self) -> Background | None:
+        """The calibrated one of the model's manifest, else generic phrases with usual constants."""
+        return self._background
+
+    def labels(self) -> Labels:
+        """Common scenes, people, animals and things."""
+        return self._labels
+
+    def close(self) -> None:
+        """Let go of the model, and of the device's memory that it held."""
+        self._model = None
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    @cached_property
+    def _background(self) -> Background:
+        manifest = installed_manifest(self._name.slug)
+        shipped = read_background(manifest) if manifest else None
+        return shipped or Background(self._encode_texts(BACKGROUND_PHRASES), kind="text")
+
+    @cached_property
+    def _labels(self) -> Labels:
+        words = tuple(dict.fromkeys(LABEL_PHRASES))
+        return Labels(words, self._encode_texts(words))
+
+    @cached_property
+    def _tokenizer(self) -> Callable[[Sequence[str]], torch.Tensor]:
+        return _tokenizer(self._name.arch, self._weights.parent)
+
+    def _encode_texts(self, texts: Sequence[str]) -> Floats:
+        rows = []
+        with torch.inference_mode():
+            for start in range(0, len(texts), _TEXT_BATCH):
+                tokens = self._tokenizer(list(texts[start : start + _TEXT_BATCH]))
+                rows.append(_unit(self._model.encode_text(tokens.to(self._device))))
+            encoded: Floats = torch.cat(rows).cpu().numpy()
+        return encoded
+
+    def _staged(self, fitted: Pixels) -> torch.Tensor:
+        """Pictures on the device, through pinned memory where that lets the copy overlap."""
+        pictures = torch.from_numpy(fitted)
+        if self._device.type == "cuda":
+            return pictures.pin_memory().to(self._device, non_blocking=True)
+        return pictures
+
+    def _scaled(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Fitted uint8 pictures as the weights expect them, float32."""
+        mean, std = self._mean_std
+        return (pictures.to(torch.float32) / 255.0 - mean) / std
+
+    @cached_property
+    def _mean_std(self) -> tuple[torch.Tensor, torch.Tensor]:
+        mean, std = (
+            torch.tensor(values, dtype=torch.float32, device=self._device).reshape(1, 3, 1, 1)
+            for values in (self._preprocessing.mean, self._preprocessing.std)
+        )
+        return mean, std
+
+    def _measured_runtime(self) -> RuntimeChoice:
+        """Number type by timing a few pictures in each, batch size by memory and time."""
+        size = self._preprocessing.image_size_px
+        noise = np.random.default_rng(0).integers(0, 256, (_TIMED_PICTURES, 3, size, size))
+        pictures = self._scaled(self._staged(noise.astype(np.uint8)))
+        seconds, needed = {}, {}
+        for name in _types_worth_timing(self._device):
+            seconds[name], needed[name] = self._tower.copy(_DTYPES[name]).timed(pictures)
+        chosen = pick_dtype(seconds)
+        timings = ", ".join(f"{name} {1 / each:.0f}/s" for name, each in seconds.items())
+        return RuntimeChoice(
+            device=str(self._device),
+            dtype=chosen,
+            batch_size=pick_batch_size(seconds[chosen], needed[chosen], _free_bytes(self._device)),
+            threads=torch.get_num_threads(),
+            reason=f"timed {_TIMED_PICTURES} pictures: {timings}",
+        )
+
+
+class _Tower:
+    """An image tower with the way to its patch tokens, where the architecture has one.
+
+    Patch tokens are brought into the text space by the map that the pooled vector goes through:
+    CLIP's last norm and projection; SigLIP's attention pooling over one token alone.
+    """
+
+    def __init__(self, visual: Any) -> None:
+        self.visual = visual
+        self._encode: Callable[[torch.Tensor], _Encoded] = self._whole_only
+        self.token_grid: tuple[int, int] | None = None
+        trunk: Any = getattr(visual, "trunk", None)
+        if isinstance(visual, open_clip.transformer.VisionTransformer):
+            if visual.attn_pool is None and visual.pool_type in ("tok", "avg"):
+                rows, columns = visual.grid_size
+                self._encode, self.token_grid = self._vit, (rows, columns)
+        elif getattr(trunk, "attn_pool", None) is not None and trunk.num_prefix_tokens == 0:
+            rows, columns = trunk.patch_embed.grid_size
+            self._encode, self.token_grid = self._attention_pooled, (rows, columns)
+
+    def copy(self, dtype: torch.dtype) -> "_Tower":
+        """The same tower in another number type; this one stays as it is."""
+        return _Tower(deepcopy(self.visual).to(dtype))
+
+    def encode(self, pictures: torch.Tensor) -> _Encoded:
+        """Embeddings `[B D]` and tokens `[B P D]` or None, not yet of unit norm."""
+        return self._encode(pictures)
+
+    def timed(self, pictures: torch.Tensor) -> tuple[float, int]:
+        """Seconds and bytes of working memory that one of these pictures takes."""
+        typed = pictures.to(next(self.visual.parameters()).dtype)
+        seconds, needed = [], 0
+        with torch.inference_mode():
+            for run in range(2):
+                with _MemoryMeter(self.visual, typed.device, active=run == 0) as meter:
+                    start = time.perf_counter()
+                    self.encode(typed)
+                    if typed.device.type == "cuda":
+                        torch.cuda.synchronize(typed.device)
+                    seconds.append(time.perf_counter() - start)
+                needed = max(needed, meter.needed_bytes)
+                # A slow first run already tells enough.
+                if seconds[0] > _SLOW_S:
+                    break
+        return seconds[-1] / len(typed), needed // len(typed)
+
+    def _whole_only(self, pictures: torch.Tensor) -> _Encoded:
+        return self.visual(pictures), None
+
+    def _vit(self, pictures: torch.Tensor) -> _Encoded:
+        visual = self.visual
+        visual.output_tokens = True
+        pooled, tokens = visual(pictures)
+        if visual.final_ln_after_pool:
+            tokens = visual.ln_post(tokens)
+        return pooled, tokens if visual.proj is None else tokens @ visual.proj
+
+    def _attention_pooled(self, pictures: torch.Tensor) -> _Encoded:
+        trunk, head = self.visual.trunk, self.visual.head
+        features = trunk.forward_features(pictures)
+        batch, count, width = features.shape
+        alone = features.reshape(batch * count, 1, width)
+        tokens = head(trunk.forward_head(alone)).reshape(batch, count, -1)
+        return head(trunk.forward_head(features)), tokens
+
+
+class _MemoryMeter:
+    """Measures the working memory of a forward pass: exact on CUDA, estimated on a CPU.
+
+    The estimate is four times the largest input and output of any layer, which covers residuals
+    and the scratch space of the kernels.
+    """
+
+    def __init__(self, visual: Any, device: torch.device, *, active: bool) -> None:
+        self.needed_bytes = 0
+        self._visual, self._device, self._active = visual, device, active
+        self._hooks: list[Any] = []
+        self._before = 0
+
+    def __enter__(self) -> "_MemoryMeter":
+        if self._active and self._device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self._device)
+            self._before = torch.cuda.memory_allocated(self._device)
+        elif self._active:
+            self._hooks = [
+                module.register_forward_hook(self._note) for module in self._visual.modules()
+            ]
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for hook in self._hooks:
+            hook.remove()
+        if self._active and self._device.type == "cuda":
+            self.needed_bytes = torch.cuda.max_memory_allocated(self._device) - self._before
+
+    def _note(self, module: Any, inputs: Any, output: Any) -> None:
+        tensors = [value for value in (*inputs, output) if isinstance(value, torch.Tensor)]
+        layer_bytes = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+        self.needed_bytes = max(self.needed_bytes, 4 * layer_bytes)
+
+
+def _unit(vectors: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.normalize(vectors.to(torch.float32), dim=-1)
+
+
+def _free_bytes(device: torch.device) -> int | None:
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return free_memory_bytes()
+
+
+def _types_worth_timing(device: torch.device) -> tuple[str, ...]:
+    """Number types that this device has instructions for."""
+    if device.type == "cuda":
+        return ("float16", "bfloat16") if torch.cuda.is_bf16_supported() else ("float16",)
+    # Without wide vectors bfloat16 is emulated, and slower than float32 without exception.
+    wide = torch.backends.cpu.get_cpu_capability() not in ("DEFAULT", "NO AVX")
+    return ("float32", "bfloat16") if wide else ("float32",)
+
+
+def _resolve_device(requested: str) -> torch.device:
+    if requested == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(requested)
+    except RuntimeError as error:
+        raise UsageError(
+            f"there is no device {requested!r}", hint="expected auto, cpu, cuda or cuda:N"
+        ) from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise MissingError(
+            f"the device {requested!r} is not here: {torch.cuda.device_count()} CUDA devices found",
+            hint="use --device cpu or --device auto",
+            code="missing_device",
+        )
+    return device
+
+
+def _register_own_architecture(arch: str) -> None:
+    """Make `models/<arch>/<arch>.json` known to open_clip, if it is one of ours."""
+    if arch not in open_clip.list_models():
+        open_clip.add_model_config(asset_folder("models") / arch / f"{arch}.json")
+
+
+def _preprocessing(name: EncoderName, weights: Path) -> Preprocessing:
+    size = open_clip.get_model_config(name.arch)["vision_cfg"].get("image_size", 224)
+    tags = open_clip.list_pretrained_tags_by_model(name.arch)
+    stated = {tag: open_clip.get_pretrained_cfg(name.arch, tag) for tag in tags}
+    return stated_preprocessing(name, weights, size if isinstance(size, int) else size[0], stated)
+
+
+def _tokenizer(arch: str, folder: Path) -> Callable[[Sequence[str]], torch.Tensor]:
+    """The tokenizer of an architecture; files beside the weights are taken before the hub's cache.
+
+    Nothing is fetched: one that is not on this machine is an error with the remedy.
+    """
+    text = open_clip.get_model_config(arch)["text_cfg"]
+    hub_name = text.get("hf_tokenizer_name")
+    if not hub_name:
+        tokenizer: Callable[[Sequence[str]], torch.Tensor] = open_clip.get_tokenizer(arch)
+        return tokenizer
+    source = str(folder) if (folder / "tokenizer.json").is_file() else hub_name
+    try:
+        tokenizer = open_clip.tokenizer.HFTokenizer(
+            source,
+            context_length=text.get("context_length"),
+            tokenizer_mode=text.get("tokenizer_mode"),
+            local_files_only=True,
+            **text.get("tokenizer_kwargs", {}),
+        )
+    except ImportError as error:
+        raise MissingError(
+            f"texts for {arch} need the package transformers",
+            hint="pip install 'streammem[vlm]'",
+            code="missing_package",
+        ) from error
+    except (OSError, ValueError) as error:
+        raise MissingError(
+            f"the tokenizer {hub_name} of {arch} is not on this machine",
+            hint=f"pull a model of {arch}, or put its tokenizer.json beside the weights",
+            code="missing_tokenizer",
+        ) from error
+    return tokenizer
