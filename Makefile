@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
 DEMO := .demo
-QUESTION ?= When does the red screen appear?
+QUESTION ?= when is the screen yellow?
 
 .PHONY: demo test lint types unit golden samples docs clean
 

@@ -97,9 +97,6 @@ def full_store(cells: int) -> Any:
 
 def warm(cells: int, runs: int) -> dict[str, Any]:
     """Milliseconds of `search` and of the whole of `query.find`, over one snapshot."""
-    from streammem.encoders.base import Encoder, Labels
-    from streammem.query.engine import QueryMemory, QueryOptions, find
-
     from streammem import parse_question
     from streammem.core.types import (
         Background,
@@ -109,6 +106,8 @@ def warm(cells: int, runs: int) -> dict[str, Any]:
         RuntimeChoice,
         TextFeatures,
     )  # fmt: skip
+    from streammem.encoders.base import Encoder, Labels
+    from streammem.query.engine import QueryMemory, QueryOptions, find
 
     rng = np.random.default_rng(6)
     vectors = rng.standard_normal((400, DIM)).astype(np.float32)

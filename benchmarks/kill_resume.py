@@ -120,7 +120,7 @@ def main() -> int:
     """Kill, restart, compare, report; the exit status is 1 where anything differs."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--minutes", type=float, default=60.0, help="length of the stream")
+    parser.add_argument("--minutes", type=float, default=120.0, help="length of the stream")
     parser.add_argument("--budget", default="1MiB")
     parser.add_argument("--encoder", default="embedded")
     parser.add_argument("--seed", type=int, default=1)

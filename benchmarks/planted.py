@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]  # [H W 3] RGB
 
-PLACE_S = 45.0
+VISIT_S = 6.0
 PLACES = 24
 
 
@@ -74,10 +74,17 @@ def render(
     size: tuple[int, int] = (128, 72),
     seed: int = 0,
 ) -> None:
-    """Write an H.264 file of `duration_s`; places change every 45 s, a walker crosses them."""
+    """Write an H.264 file of `duration_s` that fills a memory with events.
+
+    Every 6 s another place is visited, in another light and from another side, and a walker
+    crosses it; so no two visits look the same.
+    """
     width, height = size
     rng = np.random.default_rng(seed)
-    order = rng.integers(0, PLACES, int(duration_s / PLACE_S) + 1)
+    visits = int(duration_s / VISIT_S) + 1
+    order = rng.integers(0, PLACES, visits)
+    lights = rng.uniform(0.6, 1.4, visits)
+    sides = rng.integers(0, width, visits)
     places = [_place_picture(place, height, width) for place in range(PLACES)]
     planted = {scene.look: _planted_picture(scene.look, height, width) for scene in plan}
     step = max(1, width // 48)
@@ -89,7 +96,9 @@ def render(
             at_s = index / rate_hz
             scene = next((p for p in plan if p.start_s <= at_s < p.end_s), None)
             if scene is None:
-                picture = places[order[int(at_s / PLACE_S)]].copy()
+                visit = int(at_s / VISIT_S)
+                lit = np.minimum(places[order[visit]] * lights[visit], 255).astype(np.uint8)
+                picture = np.roll(lit, sides[visit], axis=1)
                 left = (index * step) % (width - step * 4)
                 picture[height // 2 : height - 4, left : left + step * 4] = (40, 42, 48)
             else:

@@ -98,7 +98,8 @@ def _duration(question: Question, findings: Findings) -> str:
 def _interval(question: Question, findings: Findings, seconds: str) -> str:
     if question.anchor_end is None:
         where = "before" if question.relation == "before" else "after"
-        return f"{seconds} pass {where} '{question.anchor}', which is seen {_spans(findings.evidence)}."
+        seen = _spans(findings.evidence)
+        return f"{seconds} pass {where} '{question.anchor}', which is seen {seen}."
     ends = {item.text: item for item in findings.evidence}
     first, second = ends.get(question.anchor), ends.get(question.anchor_end)
     if first is None or second is None:

@@ -285,9 +285,9 @@ class Question:
     it counts the matches in that range). `start_s`, `end_s` are None where unrestricted, equal
     for an instant ("at 1:30"); a range that depends on the memory is in `relative`.
     `asked` is the form of the answer where the words fix it: `yes_no`, `colour`, `end`, `said`,
-    `read`, `interval` (the time from one event to another). `items` are events to arrange.
-    `offset_s` is the distance to the anchor ("10 seconds
-    after ..."). `negated` is True where the stem of a choice asks for what is not so.
+    `read`, `interval` (the time from one event to another), `content` (what is seen at a time
+    that a relation fixes). `items` are events to arrange. `offset_s` is the distance to the
+    anchor ("10 seconds after ..."). `negated`: the stem of a choice asks for what is not so.
     """
 
     text: str

@@ -16,12 +16,15 @@ class BoundaryState(NamedTuple):
     """What the rule remembers: usual surprise over all events, and that of the open event.
 
     `usual_count` frames made `usual_mean` and `usual_variance`; `event_count` surprises made
-    `event_mean` and `event_square` (sum of squared deviations).
+    `event_mean` and `event_square` (sum of squared deviations). The first values are a guess
+    that counts as one frame: too low for a shaky stream, which cuts two or three frames more
+    until it is learned; a higher one would overlook the first scenes of encoders whose cosines
+    all lie near one.
     """
 
-    usual_mean: float = 0.05
-    usual_variance: float = 0.0025
-    usual_count: float = 4.0
+    usual_mean: float = 0.02
+    usual_variance: float = 0.0004
+    usual_count: float = 1.0
     event_mean: float = 0.0
     event_square: float = 0.0
     event_count: float = 0.0

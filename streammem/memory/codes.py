@@ -30,6 +30,10 @@ _EXACT_FLOAT32 = 1 << 24
 # Step of a uniform quantiser in standard deviations, for the least squared error on a normal
 # coordinate (Max, "Quantizing for minimum distortion", 1960). One bit keeps signs: any step.
 _STEP = {4: 0.3352, 2: 0.9957, 1: 1.0}
+# Two rounds of signs, permutation and blocks: after one, a row that lies in few coordinates
+# would fill few blocks.
+_ROUNDS = 2
+_PART_SEEDS = (np.uint64(0x5851F42D4C957F2D), np.uint64(0x2545F4914F6CDD1D))
 # Rows decoded at once stay in a core's second-level cache.
 _BLOCK_FLOATS = 1 << 17
 
@@ -93,18 +97,21 @@ class RowCode:
         """Rows in the space of the codes; exact for integer rows."""
         if self.bits == 8:
             return rows
-        order, signs = _rotation(self.dim, self.seed)
-        return _hadamard(rows[:, order] * signs, self.dim)
+        for part in range(_ROUNDS):
+            order, signs = _shuffle(self.dim, self.seed, part)
+            rows = _hadamard(rows[:, order] * signs, self.dim)
+        return rows
 
     def rotate_back(self, rows: Floats) -> Floats:
         """The inverse of `rotate`."""
         if self.bits == 8:
             return rows
-        order, signs = _rotation(self.dim, self.seed)
-        mixed = _hadamard(rows, self.dim)
-        back = np.empty_like(mixed)
-        back[:, order] = mixed * signs.astype(rows.dtype)
-        return back
+        for part in reversed(range(_ROUNDS)):
+            order, signs = _shuffle(self.dim, self.seed, part)
+            mixed = _hadamard(rows, self.dim)
+            rows = np.empty_like(mixed)
+            rows[:, order] = mixed * signs.astype(rows.dtype)
+        return rows
 
     def encode(self, rotated: Wide) -> EncodedRows:
         """Codes of rows that `rotate` made, `[N D]`; each row depends on itself alone."""
@@ -159,11 +166,11 @@ class RowCode:
         return self.rotate_back(values)
 
 
-@lru_cache(maxsize=8)
-def _rotation(dim: int, seed: int) -> tuple[NDArray[np.int64], Wide]:
+@lru_cache(maxsize=8 * _ROUNDS)
+def _shuffle(dim: int, seed: int, part: int) -> tuple[NDArray[np.int64], Wide]:
     """A permutation and signs that are the same in every NumPy release (SplitMix64)."""
     with np.errstate(over="ignore"):
-        start = np.uint64(seed & 0xFFFFFFFFFFFFFFFF) + np.uint64(0x5851F42D4C957F2D)
+        start = np.uint64(seed & 0xFFFFFFFFFFFFFFFF) + _PART_SEEDS[part]
         state = np.arange(1, 2 * dim + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) + start
         state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

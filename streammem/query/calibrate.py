@@ -98,7 +98,7 @@ def scale_of(encoder: Encoder) -> Scale:
 
 
 def strengths(memory: QueryMemory, phrase: Phrase) -> Strengths:
-    """z of every cell for a phrase, `[N]`, against the encoder's background alone."""
+    """Strength z of every cell for a phrase, `[N]`, against the encoder's background alone."""
     scores = memory.snapshot.score(phrase.vector).astype(np.float64)
     background = memory.encoder.background()
     if background is None or not len(background.vectors):
@@ -109,13 +109,13 @@ def strengths(memory: QueryMemory, phrase: Phrase) -> Strengths:
         means, stds = _cell_statistics(memory, background)
     else:
         absent = background.vectors @ phrase.vector
-        means, stds = np.float64(absent.mean()), np.float64(max(MIN_STD, float(absent.std())))
+        means, stds = np.array(absent.mean()), np.array(max(MIN_STD, float(absent.std())))
     z: Strengths = (scores - means) / stds
     return z
 
 
 def shifted(own: Strengths, others: Sequence[Strengths]) -> Strengths:
-    """z with its zero raised to what most of the other memories score, by a deviation at most.
+    """Strengths over a zero raised, by a deviation at most, to what most other memories score.
 
     A query that scores high everywhere says little; what stands out of the other memories does.
     """
@@ -127,7 +127,7 @@ def shifted(own: Strengths, others: Sequence[Strengths]) -> Strengths:
 
 
 def label_strengths(memory: QueryMemory, labels: Labels, rows: NDArray[np.int64]) -> Strengths:
-    """z of every label for some cells, `[R L]`, against the encoder's background."""
+    """Strength z of every label for some cells, `[R L]`, against the encoder's background."""
     keys = memory.snapshot.keys[rows]
     scores = (keys @ labels.vectors.T).astype(np.float64)
     background = memory.encoder.background()

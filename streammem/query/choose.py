@@ -1,4 +1,4 @@
-"""Multiple choice: every option is measured on the same evidence, whatever its place in the list."""
+"""Multiple choice: every option is measured on the same evidence, whatever its place."""
 
 import itertools
 import re
@@ -39,7 +39,7 @@ class _Scored:
 
 
 def choose(inquiry: Inquiry, view: View) -> Outcome:
-    """The option that fits best, by number, time, order or look, whichever the question is about."""
+    """The option that fits best, by number, time, order or look, as the question asks."""
     question = inquiry.question
     texts = [option_text(option).lower() for option in question.choices]
     if intents.is_count(question.text) or intents.is_duration(question.text):

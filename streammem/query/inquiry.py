@@ -83,7 +83,7 @@ class Inquiry:
         return self._phrases[key]
 
     def strengths(self, view: View, text: str) -> Strengths:
-        """z of every cell of a view for a text, against the background and the other memories."""
+        """Strength z of every cell for a text, over the background and the other memories."""
         index = self.views.index(view)
         if (text, index) not in self._shifted:
             if text not in self._own:

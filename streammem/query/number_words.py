@@ -3,10 +3,11 @@
 import re
 
 _UNITS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-    "fifteen sixteen seventeen eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen",
+    "nineteen",
+)  # fmt: skip
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _VALUES = {
     **{word: float(value) for value, word in enumerate(_UNITS)},
     **{word: 10.0 * value for value, word in enumerate(_TENS, start=2)},
@@ -22,8 +23,9 @@ _VALUES = {
     "thrice": 3.0,
 }
 _ORDINALS = (
-    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
-).split()
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
+    "tenth", "eleventh", "twelfth",
+)  # fmt: skip
 _ONES = "|".join(_UNITS[1:10])
 _TENS_PATTERN = "|".join([*_TENS, "fourty"])
 # Longest alternatives first, because the pattern is used inside longer ones.
@@ -51,7 +53,7 @@ def number_value(text: str) -> float | None:
 
 
 def ordinal_value(text: str) -> int | None:
-    """n of `third` or `3rd`, None where the text is no ordinal."""
+    """The n of `third` or `3rd`, None where the text is no ordinal."""
     cleaned = text.lower().strip()
     if cleaned in _ORDINALS:
         return _ORDINALS.index(cleaned) + 1

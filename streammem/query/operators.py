@@ -111,7 +111,9 @@ def _measured(
 
 def what_at(inquiry: Inquiry, view: View) -> Outcome:
     """Names of what is seen in the window, or where the phrase is seen if there is no window."""
-    if inquiry.question.phrase and not view.window.limited:
+    if not inquiry.question.phrase and not view.window.limited:
+        return describe(inquiry, view) if inquiry.options.at_s is None else now(inquiry, view)
+    if not view.window.limited:
         visits = inquiry.visits(view, inquiry.question.phrase)
         if not visits.found:
             return missing(visits)

@@ -122,7 +122,7 @@ def arrange(inquiry: Inquiry, view: View) -> Outcome:
     if len(found) < 2:
         lost_items = [item for item in items if item not in {moment.text for moment in found}]
         return missing(lost[0], f"not seen: {', '.join(lost_items)}")
-    notes = ()
+    notes: tuple[str, ...] = ()
     if lost:
         seen = {moment.text for moment in found}
         notes = (f"not seen: {', '.join(item for item in items if item not in seen)}",)

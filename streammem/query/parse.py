@@ -173,7 +173,11 @@ def _asked(reading: _Reading, *, asks_end: bool) -> str | None:
         return "colour"
     if asks_end:
         return "end"
-    return "yes_no" if intents.is_exists(main) and not reading.options else None
+    if intents.is_exists(main) and not reading.options:
+        return "yes_no"
+    related = reading.relation.relation is not None
+    content = intents.is_what(main) and not intents.is_when(main)
+    return "content" if related and content and not intents.is_count(main) else None
 
 
 def _notes(text: str, intent: str, reading: _Reading) -> tuple[str, ...]:

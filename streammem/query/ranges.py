@@ -48,7 +48,8 @@ class Window:
 def resolve_window(question: Question, memory: QueryMemory, options: QueryOptions) -> Window:
     """The range of a memory that the question and the options leave, with notes on what lacks."""
     end_s = memory.end_s if options.at_s is None else min(memory.end_s, options.at_s)
-    start_s, stop_s, limited, problem = memory.start_s, end_s, False, None
+    start_s, stop_s, limited = memory.start_s, end_s, False
+    problem: str | None = None
     instants: list[float] = []
     for low_s, high_s in _bounds(question, memory, options, end_s):
         if low_s is None and high_s is None:
@@ -93,16 +94,14 @@ def _bounds(
 def _resolve(
     relative: RelativeRange, memory: QueryMemory, end_s: float
 ) -> tuple[float | None, float | None]:
+    if relative.kind == "wall_clock":
+        return _resolve_clock(relative, memory, end_s)
+    # Both sides of a distance from the end and of a share are always there.
+    start, end = relative.start or 0.0, relative.end or 0.0
     if relative.kind == "from_end":
-        low = None if relative.start is None else end_s - relative.start
-        high = end_s if relative.end is None else end_s - relative.end
-        return low, high
-    if relative.kind == "fraction":
-        length_s = end_s - memory.start_s
-        low = None if relative.start is None else memory.start_s + relative.start * length_s
-        high = None if relative.end is None else memory.start_s + relative.end * length_s
-        return low, high
-    return _resolve_clock(relative, memory, end_s)
+        return end_s - start, end_s - end
+    length_s = end_s - memory.start_s
+    return memory.start_s + start * length_s, memory.start_s + end * length_s
 
 
 def _resolve_clock(
@@ -116,8 +115,9 @@ def _resolve_clock(
     first = relative.start if relative.start is not None else relative.end
     if first is None:
         return None, None
+    first_day = begun.replace(hour=0, minute=0, second=0, microsecond=0)
     day = ended.replace(hour=0, minute=0, second=0, microsecond=0)
-    while day + timedelta(seconds=first) > ended and day > begun - timedelta(days=1):
+    while day + timedelta(seconds=first) > ended and day > first_day:
         day -= timedelta(days=1)
     midnight_s = memory.start_s + (day - begun).total_seconds()
     low = None if relative.start is None else midnight_s + relative.start
@@ -140,12 +140,9 @@ def _with_notes(
     notes: list[str] = []
     asked_start, asked_end = _asked_edges(question, options)
     tolerance_s = memory.interval_s
-    cut = (asked_start is not None and asked_start < memory.start_s - tolerance_s) or (
-        asked_end is not None and asked_end > memory.end_s + tolerance_s
-    )
-    # "In the first ten minutes" of a shorter video is all of it: nothing was missed at the start.
-    opening = asked_start == 0.0 and memory.start_s > 0
-    if not window.inside or (cut and not opening):
+    early = asked_start is not None and asked_start < memory.start_s - tolerance_s
+    late = asked_end is not None and asked_end > memory.end_s + tolerance_s
+    if not window.inside or early or late:
         notes.append(
             f"{memory.memory_id} covers {format_time(memory.start_s)} to "
             f"{format_time(memory.end_s)}"
@@ -160,12 +157,10 @@ def _with_notes(
         notes.append(f"and {len(gaps) - 3} more gaps")
     missed_s = sum(min(gap.end_s, window.end_s) - max(gap.start_s, window.start_s) for gap in gaps)
     whole = missed_s <= NEGLIGIBLE_GAP_SHARE * (window.end_s - window.start_s)
-    covered = (
-        window.inside
-        and not (cut and not opening)
-        and whole
-        and not (window.instant and bool(gaps))
-    )
+    seen = whole and not (window.instant and gaps)
+    # "In the first ten minutes" of a shorter video is all of it: nothing was missed.
+    whole_opening = asked_start == 0.0
+    covered = window.inside and seen and not early and (not late or whole_opening)
     return replace(window, covered=covered, notes=tuple(notes))
 
 

@@ -18,7 +18,7 @@ _ADVERB = r"(?:(?:right|immediately|directly|just|shortly|soon|straight|only|eve
 _BEFORE = r"before|until|till|prior\s+to|preceding|ahead\s+of|earlier\s+than|by\s+the\s+time"
 _AFTER = rf"after|as\s+soon\s+as|(?:ever\s+)?since|once(?=\s+{_DETERMINER}\b)|later\s+than|upon"
 _AFTER += rf"|(?<!the\s)(?<!of\s)following(?=\s+{_DETERMINER}\b)"
-_WHILE = rf"while|whilst|during|as\s+long\s+as|at\s+the\s+same\s+time\s+as|simultaneously\s+with"
+_WHILE = r"while|whilst|during|as\s+long\s+as|at\s+the\s+same\s+time\s+as|simultaneously\s+with"
 _AS = (
     r"(?<!such\s)(?<!same\s)(?<!known\s)(?<!used\s)(?<!described\s)(?<!well\s)(?<!much\s)(?<!many\s)"
     r"(?<!far\s)(?<!seen\s)(?<!shown\s)(?<!served\s)(?<!dressed\s)(?<!disguised\s)(?<!identified\s)"
@@ -31,13 +31,15 @@ _MARKER = re.compile(
     re.IGNORECASE,
 )
 _BETWEEN = re.compile(
-    r"(?<!is )(?<!'s )(?<!are )(?<!was )(?<!were )(?<!located )(?<!placed )(?<!standing )(?<!sitting )"
-    r"(?<!difference )(?<!relationship )(?<!distance )(?<!choose )(?<!distinguish )(?<!relation )"
-    rf"\bbetween\s+(?P<a>(?:the\s+(?:moment|time)\s+)?.+?)\s+and\s+(?P<b>.+?)(?=[,?]|$|\s+{_AUX}\s+{_DETERMINER}\s)",
+    r"(?<!is )(?<!'s )(?<!are )(?<!was )(?<!were )(?<!located )(?<!placed )(?<!standing )"
+    r"(?<!sitting )(?<!difference )(?<!relationship )(?<!distance )(?<!choose )"
+    r"(?<!distinguish )(?<!relation )"
+    rf"\bbetween\s+(?P<a>(?:the\s+(?:moment|time)\s+)?.+?)\s+and\s+(?P<b>.+?)"
+    rf"(?=[,?]|$|\s+{_AUX}\s+{_DETERMINER}\s)",
     re.IGNORECASE,
 )
 _AFTER_BEFORE = re.compile(
-    rf"\b(?:after|from|since)\s+(?P<a>.+?)\s*,?\s+(?:and\s+|but\s+)?(?:before|until|till)\s+(?P<b>.+)$",
+    r"\b(?:after|from|since)\s+(?P<a>.+?)\s*,?\s+(?:and\s+|but\s+)?(?:before|until|till)\s+(?P<b>.+)$",
     re.IGNORECASE,
 )
 _BEFORE_AFTER = re.compile(
@@ -206,7 +208,7 @@ def _between(text: str, match: re.Match[str]) -> Relation:
 
 
 def _leading(marker: re.Match[str], tail: str) -> Relation | None:
-    """ "After the red scene, what appears?" """
+    """Read a clause in front: "After the red scene, what appears?"."""
     if marker["when"] and re.match(rf"{_AUX}\b", tail, re.IGNORECASE):
         return None
     if re.match(r"(?:which|what)\b", tail, re.IGNORECASE):
@@ -220,7 +222,7 @@ def _leading(marker: re.Match[str], tail: str) -> Relation | None:
 
 
 def _trailing(marker: re.Match[str], head: str, tail: str) -> Relation | None:
-    """ "What appears after the red scene?" """
+    """Read a clause behind: "What appears after the red scene?"."""
     if not tail.strip(" ?.!"):
         return None
     if marker["when"] and (not _QUESTION.match(head) or _NOT_A_CLAUSE.search(head)):
@@ -239,7 +241,7 @@ def _trailing(marker: re.Match[str], head: str, tail: str) -> Relation | None:
 
 
 def _opened(marker: re.Match[str], head: str, clause: str, main: str) -> Relation:
-    """ "How long after X does Y appear?" asks for the time from one to the other."""
+    """Read "how long after X does Y appear": the time from one to the other."""
     if not head.lower().startswith("how long"):
         return _make(marker, clause, f"{head} {main}")
     other = clean_anchor(re.sub(rf"^{_AUX}\s+", "", main, flags=re.IGNORECASE))

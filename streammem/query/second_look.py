@@ -1,4 +1,4 @@
-"""A second look: the winning spans decoded again from the source, at a higher rate, to tighten them."""
+"""A second look: winning spans are decoded again at a higher rate, to tighten their times."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -57,6 +57,7 @@ def refine_evidence(
         phrase: What they were found for.
         encoder: The encoder of their memory.
         source_path: Where the source is now, None where that is not known.
+        options: Rate and limits, the usual ones if None.
     """
     options = options or SecondLook()
     if not evidence or not phrase:

@@ -280,7 +280,10 @@ def _rule(pattern: str, handler: Handler) -> tuple[re.Pattern[str], Handler]:
     return re.compile(pattern, re.IGNORECASE), handler
 
 
-_AT = r"(?<!\w)(?:at|@|on|in|t\s?=|timestamp|time)\s*(?:exactly\s+|precisely\s+|about\s+the\s+)?(?:the\s+)?(?:time\s+)?"
+_AT = (
+    r"(?<!\w)(?:at|@|on|in|t\s?=|timestamp|time)\s*(?:exactly\s+|precisely\s+|about\s+the\s+)?"
+    r"(?:the\s+)?(?:time\s+)?"
+)
 _NOT_OFFSET = r"(?!\s+(?:before|after|later|earlier|long|of(?!\s+(?:the|this)\s+(?:video|clip)))\b)"
 _EDGE_IN = (
     r"(?:\b(?:right\s+)?(?:at|in|near|around|towards?|during|from|by)\s+)(?:the\s+)?(?:very\s+)?"

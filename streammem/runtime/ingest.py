@@ -19,7 +19,13 @@ from streammem.storage.library import LibraryFolder
 from streammem.storage.memory_file import MemoryWriter, read_memory, read_meta
 from streammem.storage.records import MemoryMeta, StoredMemory
 from streammem.video.identity import fingerprint, redact, source_stem
-from streammem.video.reader import FrameReader, ReaderOptions, open_reader
+from streammem.video.reader import (
+    FrameReader,
+    ReaderOptions,
+    decoding_settings,
+    open_reader,
+    with_settings,
+)
 
 CHANNELS = ("vision",)
 
@@ -178,7 +184,7 @@ class _Ingestion:
             pipeline = EncodingPipeline(reader, encoder, None, self._request.fps)
             try:
                 with MemoryWriter.create(
-                    path, self._meta(memory_id, encoder), self._plan
+                    path, self._meta(memory_id, encoder, reader), self._plan
                 ) as writer:
                     return self._remember(pipeline, reader, writer, should_stop, "done")
             except SourceError:
@@ -192,11 +198,12 @@ class _Ingestion:
             start_s=self._request.start_s,
             end_s=self._request.end_s,
             short_side_px=encoder.spec.image_size_px,
-            **settings,
         )
-        return open_reader(self._source, options, reader=self._request.reader)
+        return open_reader(
+            self._source, with_settings(options, settings), reader=self._request.reader
+        )
 
-    def _meta(self, memory_id: str, encoder: Encoder) -> MemoryMeta:
+    def _meta(self, memory_id: str, encoder: Encoder, reader: FrameReader) -> MemoryMeta:
         request = self._request
         local = Path(self._source)
         return MemoryMeta(
@@ -213,7 +220,7 @@ class _Ingestion:
             encoder=encoder.spec,
             weights_hint=self._choice.weights,
             runtime=encoder.runtime,
-            reader={},
+            reader=decoding_settings(reader),
             created_at=time.time(),
             recorded_at=request.recorded_at,
             version=__version__,

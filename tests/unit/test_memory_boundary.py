@@ -1,0 +1,96 @@
+"""The boundary rule on streams of surprises, without any frames."""
+
+import numpy as np
+import pytest
+
+from streammem.memory.boundary import BoundaryState
+from streammem.memory.policies import POLICIES
+
+POLICY = POLICIES["streammem"]
+RULE = POLICY.boundary(POLICY.settings)
+
+
+def cuts(frames: np.ndarray) -> list[int]:
+    """Where the rule cuts a stream of unit frames, in clear loops."""
+    state, first, found = BoundaryState(), 0, []
+    for i in range(1, len(frames)):
+        members = frames[first:i]
+        surprise = float(np.mean(np.sum((members - frames[i]) ** 2, axis=1)) / 2)
+        cut, state = RULE.step(state, surprise, i - first)
+        if cut:
+            found.append(i)
+            first = i
+    return found
+
+
+def stream(
+    lengths: list[int], dim: int, noise: float, cone: float, seed: int = 0
+) -> tuple[np.ndarray, list[int]]:
+    """Unit frames of scenes of the given lengths, and where the scenes begin."""
+    rng = np.random.default_rng(seed)
+    common = cone * np.abs(rng.standard_normal(dim)) / np.sqrt(dim)
+    scenes = np.repeat(rng.standard_normal((len(lengths), dim)) / np.sqrt(dim), lengths, axis=0)
+    frames = common + scenes + noise * rng.standard_normal(scenes.shape) / np.sqrt(dim)
+    frames /= np.linalg.norm(frames, axis=1, keepdims=True)
+    return frames, np.cumsum(lengths)[:-1].tolist()
+
+
+@pytest.mark.parametrize(
+    ("dim", "noise", "cone"),
+    [(512, 0.25, 0.0), (512, 0.6, 1.0), (128, 0.25, 3.0), (128, 0.1, 6.0)],
+    ids=["far apart", "noisy cone", "cosines near 0.9", "cosines near 0.97"],
+)
+def test_two_frame_events_are_found_between_long_ones(dim: int, noise: float, cone: float) -> None:
+    """Scenes of 25 frames and needles of two are cut where they begin, nowhere else."""
+    frames, truth = stream([25, 2, 25, 25, 2, 20, 2, 30, 25, 2, 25], dim, noise, cone)
+
+    assert cuts(frames) == truth
+
+
+def test_one_odd_frame_is_an_event() -> None:
+    """A flash of one frame does not join the scenes around it."""
+    frames, truth = stream([20, 1, 20], 512, 0.25, 0.5)
+
+    assert cuts(frames) == truth
+
+
+def test_equal_frames_are_cut_by_length_only() -> None:
+    """A still stream is cut every `max_event_frames` frames."""
+    frames = np.tile(stream([1], 64, 0, 0)[0], (200, 1))
+
+    assert cuts(frames) == [64, 128, 192]
+
+
+def test_a_still_scene_is_not_cut_by_faint_noise() -> None:
+    """Noise that moves the cosine by less than the floor is no surprise."""
+    frames, _ = stream([60], 128, 0.02, 1.0)
+    frames[40:] += 0.02 * frames[0][::-1]
+
+    assert cuts(frames / np.linalg.norm(frames, axis=1, keepdims=True)) == []
+
+
+def test_slow_drift_is_cut_at_the_latest_by_length() -> None:
+    """A scene that turns slowly does not stay one event for ever."""
+    angle = np.linspace(0, np.pi, 400)
+    frames = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+
+    found = [0, *cuts(frames), 400]
+
+    assert max(np.diff(found)) <= 64
+
+
+def test_a_strobe_raises_its_own_threshold() -> None:
+    """Two alternating pictures do not for ever make one event a frame."""
+    frames, _ = stream([1, 1], 64, 0, 0)
+    frames = np.tile(frames, (2000, 1))
+
+    found = np.array(cuts(frames))
+
+    assert np.count_nonzero(found >= 3000) <= 1000 // 4
+
+
+def test_noise_does_not_cut_often() -> None:
+    """In a scene of plain noise fewer than one frame in fifty cuts besides the length."""
+    frames, _ = stream([3000], 256, 0.5, 0.5)
+
+    assert len(cuts(frames)) <= 3000 // 64 + 3000 // 50

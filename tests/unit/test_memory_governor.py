@@ -1,0 +1,67 @@
+"""Capacities from a byte budget."""
+
+import pytest
+
+from streammem.core.errors import BudgetError
+from streammem.memory import MemoryStore
+from streammem.memory.governor import (
+    FEWEST_CELLS,
+    plan_memory,
+    smallest_budget_bytes,
+    worst_case_bytes,
+)
+from streammem.memory.state import FIXED_BYTES
+
+KIB, MIB = 1 << 10, 1 << 20
+
+
+@pytest.mark.parametrize("dim", [1, 64, 128, 512, 1152, 4096])
+@pytest.mark.parametrize("budget_bytes", [48 * KIB, 64 * KIB, 100_000, MIB, 20 * MIB, 64 * MIB])
+@pytest.mark.parametrize("tokens", [0, 1, 49])
+def test_the_worst_case_is_within_the_budget(dim: int, budget_bytes: int, tokens: int) -> None:
+    """The fullest memory of a plan fits, and wastes little where slots are not the limit."""
+    plan = plan_memory(dim, budget_bytes, tokens, FIXED_BYTES)
+
+    assert worst_case_bytes(plan, FIXED_BYTES) <= budget_bytes
+    assert plan.spans > plan.cells >= FEWEST_CELLS
+    assert plan.working + 3 <= plan.cells
+    if plan.cells < 1 << 17:
+        assert worst_case_bytes(plan, FIXED_BYTES) > 0.9 * budget_bytes
+
+
+@pytest.mark.parametrize(
+    ("dim", "budget_bytes", "bits"),
+    [(512, MIB, 8), (512, 64 * 1152, 2), (512, 16 * KIB, 1), (128, 16 * KIB, 4), (1152, 64 * KIB, 1)],
+)
+def test_codes_narrow_as_the_budget_does(dim: int, budget_bytes: int, bits: int) -> None:
+    """The widest code is taken that leaves room for enough cells."""
+    assert plan_memory(dim, budget_bytes, 0, FIXED_BYTES).bits == bits
+
+
+@pytest.mark.parametrize("dim", [64, 512])
+def test_16_kib_is_enough(dim: int) -> None:
+    """The default policy works from 16 KiB."""
+    assert MemoryStore(dim, 16 * KIB).plan.cells >= 64
+
+
+@pytest.mark.parametrize("dim", [8, 512, 1152])
+def test_a_budget_too_small_is_refused_with_the_smallest_that_works(dim: int) -> None:
+    """The figure in the hint works, and 256 bytes less do not."""
+    smallest = smallest_budget_bytes(dim, 0, FIXED_BYTES)
+
+    assert MemoryStore(dim, smallest).plan.budget_bytes == smallest
+    with pytest.raises(BudgetError, match=f"{dim}-wide") as caught:
+        MemoryStore(dim, smallest - 256)
+    assert caught.value.exit_code == 7
+    assert caught.value.code == "budget_too_small"
+    assert str(smallest) in (caught.value.hint or "")
+
+
+def test_tokens_are_kept_where_cells_are_plenty() -> None:
+    """Many tokens a cell at 20 MiB, one at 1 MiB, none at 164 KiB."""
+    kept = [
+        plan_memory(512, budget, 49, FIXED_BYTES).tokens_per_cell
+        for budget in (20 * MIB, MIB, 164 * KIB)
+    ]
+
+    assert kept == [8, 1, 0]
