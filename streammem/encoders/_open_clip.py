@@ -396,3 +396,11 @@ def _tokenizer(arch: str, folder: Path) -> Callable[[Sequence[str]], torch.Tenso
             code="missing_tokenizer",
         ) from error
     return tokenizer
+
+
+def describe_device() -> str:
+    """The device that `auto` takes, and its name where it is a GPU."""
+    device = _resolve_device("auto")
+    if device.type == "cuda":
+        return f"cuda: {torch.cuda.get_device_name(device)}"
+    return f"cpu: {torch.get_num_threads()} threads, no CUDA device"

@@ -146,3 +146,10 @@ def _missing_weights(name: EncoderName) -> MissingError:
         hint=f"run `streammem models pull {name.id}`, or add --weights FILE",
         code="missing_weights",
     )
+
+
+def describe_devices() -> str:
+    """What `device` `auto` means here, in words; loads torch."""
+    from streammem.encoders._open_clip import describe_device
+
+    return describe_device()

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Final
 
 BATCH_SIZES: Final = (1, 2, 4, 8, 16, 32, 64)
-# A commit follows after 5 s at the latest; two batches should fit between commits.
+# A commit follows after 5 s at the latest; two batches should fit between commits. Batches under
+# the smallest usual one only save memory, so time alone never asks for them.
 LONGEST_BATCH_S: Final = 2.5
+SMALLEST_USUAL_BATCH: Final = 8
 # Decoder, queues and other processes need memory as well.
 _SHARE_OF_FREE_MEMORY: Final = 0.25
 _UNKNOWN_FREE_BYTES: Final = 2 << 30
@@ -30,13 +32,13 @@ def pick_dtype(seconds_per_picture: Mapping[str, float]) -> str:
 def pick_batch_size(
     seconds_per_picture: float, bytes_per_picture: int, free_bytes: int | None
 ) -> int:
-    """The largest batch that fits a quarter of the free memory and takes at most 2.5 s."""
+    """The largest batch that fits a quarter of the free memory and, above 8, takes at most 2.5 s."""
     free = _UNKNOWN_FREE_BYTES if free_bytes is None else free_bytes
     fitting = [
         size
         for size in BATCH_SIZES
         if size * bytes_per_picture <= free * _SHARE_OF_FREE_MEMORY
-        and size * seconds_per_picture <= LONGEST_BATCH_S
+        and (size <= SMALLEST_USUAL_BATCH or size * seconds_per_picture <= LONGEST_BATCH_S)
     ]
     return max(fitting, default=BATCH_SIZES[0])
 

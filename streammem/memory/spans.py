@@ -110,8 +110,8 @@ class SpanPool:
     def _make_room(self, count: int) -> None:
         """Free up to `count` entries by joining the closest gaps between spans of one cell.
 
-        Ties go to the lower slot, then the earlier gap. Slots are looked at in ranges, so that
-        the scratch does not grow with the pool.
+        Ties go to the earlier gap. Slots are looked at in ranges, so that the scratch does not
+        grow with the pool.
         """
         starts_s, ends_s = self.entries["start_s"], self.entries["end_s"]
         owners = self.entries["owner"]
@@ -124,7 +124,7 @@ class SpanPool:
             left, right = left[same], right[same]
             gaps = np.concatenate((closest, starts_s[right] - ends_s[left]))
             behind = np.concatenate((closed, right))
-            order = np.argsort(gaps, kind="stable")[:count]
+            order = np.lexsort((starts_s[behind], gaps))[:count]
             closest, closed = gaps[order], behind[order]
         for owner in np.unique(owners[closed]).tolist():
             self._join(owner, closed)

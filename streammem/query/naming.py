@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streammem.encoders.base import Labels
-from streammem.query.calibrate import Scale, label_strengths, scale_of
+from streammem.query.calibrate import Scale, Strengths, label_strengths, scale_of
 from streammem.query.memories import QueryMemory
 from streammem.query.moments import Moment
 from streammem.query.ranges import Window
@@ -16,9 +16,12 @@ from streammem.query.words import COLOUR_WORDS, words_of
 # Labels whose embeddings agree more than this name the same thing.
 SAME_NAME = 0.97
 MAX_NAMES = 3
-# A stretch without a recognised label keeps its cells together while they look alike.
+# Neighbours in time whose keys agree this much look the same; those whose best name is the same
+# may differ more, by something that moves in the scene.
 SAME_LOOK = 0.9
-
+SAME_NAMED_LOOK = 0.8
+# Spans at the edge of a window that are looked at first for its first or last stretch.
+_EDGE_SPANS = 32
 # Words of a label that say how much, not what.
 _DEGREES = frozenset(("mostly", "something", "some", "a", "an", "the", "very"))
 
@@ -52,23 +55,26 @@ def name_rows(
     labels = memory.encoder.labels()
     if not len(rows) or not labels.words or weights.sum() <= 0:
         return ()
-    scale = scale_of(memory.encoder)
     strengths = label_strengths(memory, labels, rows)
     mean = (strengths * (weights / weights.sum())[:, None]).sum(axis=0)
-    confidences = scale.confidences(mean)
-    names: list[Name] = []
+    confidences = scale_of(memory.encoder).confidences(mean)
+    return _names(labels, confidences, min_confidence, colours_only=colours_only)
+
+
+def _names(
+    labels: Labels, confidences: Strengths, min_confidence: float, *, colours_only: bool = False
+) -> tuple[Name, ...]:
+    """The labels `[L]` that are sure enough and say different things, best first."""
+    sure = np.flatnonzero(confidences >= min_confidence)
     taken: list[int] = []
-    for index in np.argsort(-mean, kind="stable"):
-        if confidences[index] < min_confidence or len(names) == MAX_NAMES:
+    for index in sure[np.argsort(-confidences[sure], kind="stable")].tolist():
+        if len(taken) == MAX_NAMES:
             break
-        word = labels.words[index]
-        if colours_only and not COLOUR_WORDS.intersection(words_of(word)):
+        if colours_only and not COLOUR_WORDS.intersection(words_of(labels.words[index])):
             continue
-        if any(_same_name(labels, int(index), other) for other in taken):
-            continue
-        taken.append(int(index))
-        names.append((word, float(confidences[index])))
-    return tuple(names)
+        if not any(_same_name(labels, index, other) for other in taken):
+            taken.append(index)
+    return tuple((labels.words[index], float(confidences[index])) for index in taken)
 
 
 def _same_name(labels: Labels, index: int, other: int) -> bool:
@@ -81,19 +87,21 @@ def _same_name(labels: Labels, index: int, other: int) -> bool:
 
 def timeline(memory: QueryMemory, window: Window, *, min_confidence: float) -> list[Stretch]:
     """The events of a window in time order, neighbours of one look joined, each with its names."""
+    return _stretches(memory, *_event_spans(memory, window), min_confidence)
+
+
+def edge_stretch(
+    memory: QueryMemory, window: Window, *, last: bool, min_confidence: float
+) -> Stretch | None:
+    """The first or the last stretch of a window, without telling the whole timeline."""
     rows, start_s, end_s = _event_spans(memory, window)
-    stretches: list[Stretch] = []
-    for group in _alike_runs(memory, rows):
-        lengths = np.maximum(end_s[group] - start_s[group], 1e-6)
-        names = name_rows(memory, rows[group], lengths, min_confidence=min_confidence)
-        longest = int(group[int(np.argmax(lengths))])
-        stretch = Stretch(
-            float(start_s[group].min()), float(end_s[group].max()), int(rows[longest]), names
-        )
-        if stretches and _same_names(stretches[-1], stretch):
-            stretch = _joined(stretches.pop(), stretch)
-        stretches.append(stretch)
-    return stretches
+    count = _EDGE_SPANS
+    while True:
+        part = slice(-count, None) if last else slice(None, count)
+        stretches = _stretches(memory, rows[part], start_s[part], end_s[part], min_confidence)
+        if len(stretches) > 1 or count >= len(rows):
+            return (stretches[-1] if last else stretches[0]) if stretches else None
+        count *= 8
 
 
 def rows_in(memory: QueryMemory, window: Window) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -139,17 +147,65 @@ def _event_spans(
     return rows[order], low[order], high[order]
 
 
-def _alike_runs(memory: QueryMemory, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Runs of neighbours in time whose keys agree, as positions in `rows`."""
+def _stretches(
+    memory: QueryMemory,
+    rows: NDArray[np.int64],
+    start_s: NDArray[np.float64],
+    end_s: NDArray[np.float64],
+    min_confidence: float,
+) -> list[Stretch]:
+    """Spans in time order as stretches: runs of one look, then neighbours of one name."""
     if not len(rows):
         return []
+    firsts = _run_starts(memory, rows)
+    lengths = np.maximum(end_s - start_s, 1e-6)
+    named = _names_of_runs(memory, rows, lengths, firsts, min_confidence)
+    stretches: list[Stretch] = []
+    bounds = [*firsts.tolist(), len(rows)]
+    for first, stop, names in zip(bounds[:-1], bounds[1:], named, strict=True):
+        longest = first + int(np.argmax(lengths[first:stop]))
+        stretch = Stretch(
+            float(start_s[first:stop].min()),
+            float(end_s[first:stop].max()),
+            int(rows[longest]),
+            names,
+        )
+        if stretches and _same_scene(memory, stretches[-1], stretch):
+            stretch = _joined(stretches.pop(), stretch)
+        stretches.append(stretch)
+    return stretches
+
+
+def _run_starts(memory: QueryMemory, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Positions in `rows` at which the look changes from one span to the next."""
     keys = memory.snapshot.keys[rows]
     alike = np.einsum("nd,nd->n", keys[1:], keys[:-1]) >= SAME_LOOK
-    return np.split(np.arange(len(rows)), np.flatnonzero(~alike) + 1)
+    return np.concatenate([np.zeros(1, np.int64), np.flatnonzero(~alike) + 1])
 
 
-def _same_names(first: Stretch, second: Stretch) -> bool:
-    return bool(first.names) and [n for n, _ in first.names] == [n for n, _ in second.names]
+def _names_of_runs(
+    memory: QueryMemory,
+    rows: NDArray[np.int64],
+    lengths: NDArray[np.float64],
+    firsts: NDArray[np.int64],
+    min_confidence: float,
+) -> list[tuple[Name, ...]]:
+    """The names of each run, from the mean of its spans weighted by their lengths."""
+    labels = memory.encoder.labels()
+    if not labels.words:
+        return [()] * len(firsts)
+    weighted = label_strengths(memory, labels, rows) * lengths[:, None]
+    means = np.add.reduceat(weighted, firsts, axis=0)
+    means /= np.add.reduceat(lengths, firsts)[:, None]
+    confidences = scale_of(memory.encoder).confidences(means)
+    return [_names(labels, row, min_confidence) for row in confidences]
+
+
+def _same_scene(memory: QueryMemory, first: Stretch, second: Stretch) -> bool:
+    if not first.names or not second.names or first.names[0][0] != second.names[0][0]:
+        return False
+    keys = memory.snapshot.keys
+    return float(keys[first.row] @ keys[second.row]) >= SAME_NAMED_LOOK
 
 
 def _joined(first: Stretch, second: Stretch) -> Stretch:

@@ -40,11 +40,14 @@ def when(inquiry: Inquiry, view: View) -> Outcome:
 
 
 def exists(inquiry: Inquiry, view: View, window: Window | None = None) -> Outcome:
-    """Yes with the visits; no only where every word is known and all of the range was seen."""
+    """Yes and no only where every word is known; no only where all of the range was seen."""
     text = inquiry.question.phrase
     if not text:
         return Outcome(notes=(NOTHING_NAMED,))
     visits = inquiry.visits(view, text, window)
+    if visits.found and visits.unknown_words:
+        # Something purple is no ground to say yes to a purple elephant.
+        return replace(missing(visits), nearest=visits.found)
     if visits.found:
         return Outcome(
             moments=visits.found,

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from streammem.query.inquiry import Inquiry, View, Visits
 from streammem.query.moments import Moment, best_first, with_text
-from streammem.query.naming import Stretch, stretch_moment, timeline
+from streammem.query.naming import Stretch, edge_stretch, stretch_moment, timeline
 from streammem.query.operators import (
     absent,
     first_in_time,
@@ -162,6 +162,9 @@ def _by_rank(inquiry: Inquiry, view: View) -> Outcome:
 def _ranked_stretch(inquiry: Inquiry, view: View) -> Outcome:
     """The first, last or n-th event of the window, named."""
     question = inquiry.question
+    if question.relation in {"first", "last", "next"}:
+        edge = _edge(inquiry, view, view.window, last=question.relation == "last")
+        return _named_stretch(inquiry, view, edge[0]) if edge else Outcome()
     stretches = timeline(view.memory, view.window, min_confidence=inquiry.options.min_confidence)
     chosen = _ranked(tuple(stretches), question.relation, question.ordinal)
     if chosen is None:
@@ -212,7 +215,11 @@ def _neighbour(inquiry: Inquiry, view: View, anchor: Moment, parts: tuple[Window
     if relation == "while":
         outcome = look(inquiry, view, parts[0])
         return replace(outcome, confidence=min(anchor.confidence, outcome.confidence))
-    stretches = _stretches(inquiry, view, parts)
+    stretches = (
+        _stretches(inquiry, view, parts)
+        if relation == "between"
+        else _edge(inquiry, view, parts[0], last=relation == "before")
+    )
     if not stretches:
         return Outcome(
             nearest=(anchor,),
@@ -226,8 +233,7 @@ def _neighbour(inquiry: Inquiry, view: View, anchor: Moment, parts: tuple[Window
         )
         names = tuple(dict.fromkeys(name for item in stretches for name in item.names[:1]))
         return Outcome(moments=moments, confidence=anchor.confidence, labels=names)
-    chosen = stretches[-1] if relation == "before" else stretches[0]
-    outcome = _named_stretch(inquiry, view, chosen)
+    outcome = _named_stretch(inquiry, view, stretches[0])
     confidence = anchor.confidence
     moments = tuple(replace(moment, confidence=confidence) for moment in outcome.moments)
     return replace(outcome, moments=moments, confidence=confidence)
@@ -244,6 +250,14 @@ def _named_stretch(inquiry: Inquiry, view: View, stretch: Stretch) -> Outcome:
     return Outcome(
         moments=(replace(moment, confidence=confidence),), confidence=confidence, labels=names
     )
+
+
+def _edge(inquiry: Inquiry, view: View, window: Window, *, last: bool) -> list[Stretch]:
+    if window.end_s <= window.start_s:
+        return []
+    confidence = inquiry.options.min_confidence
+    found = edge_stretch(view.memory, window, last=last, min_confidence=confidence)
+    return [] if found is None else [found]
 
 
 def _stretches(inquiry: Inquiry, view: View, parts: tuple[Window, ...]) -> list[Stretch]:

@@ -10,6 +10,7 @@ transaction open for longer than readers may.
 import sqlite3
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -39,6 +40,7 @@ from streammem.storage.rows import (
     put_cues,
     put_record,
     put_thumbnails,
+    storable_cue,
 )
 from streammem.storage.schema import create_database
 from streammem.storage.shares import check_shares, log_bytes
@@ -169,6 +171,8 @@ class MemoryWriter:
             BudgetError: it exceeds a share of the budget, or the disk is full; the last commit
                 stays, and the writer can go on.
         """
+        cues = tuple(storable_cue(cue) for cue in commit.cues)
+        commit = replace(commit, sections=dict(commit.sections), cues=cues)
         thumbnails = {
             key: length
             for key, length in self._thumbnails.items()
@@ -195,7 +199,7 @@ class MemoryWriter:
                     self._connection.execute("ROLLBACK")
                 raise
         absorbed_more = record.usage_absorbed != self._record.usage_absorbed
-        self._sections, self._record = dict(commit.sections), record
+        self._sections, self._record = commit.sections, record
         self._thumbnails = thumbnails
         if absorbed_more:
             trim_usage(self.path, record.usage_absorbed)

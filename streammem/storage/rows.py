@@ -12,7 +12,7 @@ from typing import Any
 
 from streammem.core.budget import BudgetPlan
 from streammem.core.errors import MemoryFileError
-from streammem.core.types import Cue
+from streammem.core.types import Channel, Cue
 from streammem.storage.chunks import join_sections
 from streammem.storage.records import CommitRecord, MemoryMeta, StoredMemory, dump_json, load_json
 
@@ -24,6 +24,12 @@ def crc(data: bytes) -> int:
     """CRC-32 as a signed number, which SQLite keeps in four bytes."""
     value = zlib.crc32(data)
     return value - (1 << 32) if value >= 1 << 31 else value
+
+
+def storable_cue(cue: Cue) -> Cue:
+    """The cue as it will come back: times as float64, characters that are no Unicode replaced."""
+    text = cue.text.encode("utf-8", "replace").decode("utf-8")
+    return Cue(float(cue.start_s), float(cue.end_s), text, Channel(cue.channel))
 
 
 def cue_crc(cue: Cue) -> int:
