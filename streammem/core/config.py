@@ -16,7 +16,7 @@ from typing import Any
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from streammem.core.budget import MIB, MIN_BUDGET_BYTES, parse_bytes
+from streammem.core.budget import MIB, MIN_BUDGET_BYTES, format_bytes, parse_bytes
 from streammem.core.errors import ConfigError
 
 PROJECT_FILE = "streammem.toml"
@@ -39,7 +39,7 @@ class IngestConfig(_Section):
     """How a source becomes a memory."""
 
     fps: float = Field(default=2.0, gt=0, le=240)
-    budget: int = Field(default=32 * MIB, ge=MIN_BUDGET_BYTES)
+    budget: int = 32 * MIB
     policy: str = "streammem"
     encoder: str = "auto"
     weights: str = ""
@@ -51,7 +51,10 @@ class IngestConfig(_Section):
     @field_validator("budget", mode="before")
     @classmethod
     def _read_size(cls, value: object) -> object:
-        return parse_bytes(value) if isinstance(value, str) else value
+        size = parse_bytes(value) if isinstance(value, str) else value
+        if isinstance(size, int) and size < MIN_BUDGET_BYTES:
+            raise ValueError(f"the smallest accepted budget is {format_bytes(MIN_BUDGET_BYTES)}")
+        return size
 
 
 class EncodersConfig(_Section):
@@ -212,6 +215,12 @@ def _validate(values: Mapping[str, Any], origins: Mapping[str, str]) -> Config:
         dotted = ".".join(str(part) for part in first["loc"][:2])
         raise ConfigError(
             f"{dotted} is {values.get(dotted)!r} (from {origins.get(dotted, '?')}): "
-            f"{first['msg'][0].lower()}{first['msg'][1:]}",
+            f"{_sentence(first['msg'])}",
             hint="see `streammem config show` for every setting and its value",
         ) from error
+
+
+def _sentence(message: str) -> str:
+    """The validator's words, to go on a sentence with."""
+    plain = message.removeprefix("Value error, ")
+    return f"{plain[0].lower()}{plain[1:]}"

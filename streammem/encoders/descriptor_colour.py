@@ -72,7 +72,7 @@ def colour_shares(rgb: Reals) -> Reals:
     hued = 1.0 - black - dull
     for name, share in _hue_shares(lightness, chroma, hue).items():
         shares[name] += share * hued
-    stacked = np.stack([shares[name] for name in COLOURS], axis=1)
+    stacked = np.stack([shares[name] for name in COLOURS], axis=1).clip(min=0.0)
     normalised: Reals = stacked / stacked.sum(axis=1, keepdims=True)
     return normalised
 

@@ -103,6 +103,9 @@ def _read(words: Sequence[str]) -> _Reading:
     reading = _Reading()
     for clause in _clauses(words):
         _read_clause(clause, reading)
+    # "blue screen" asks for blue all over; beside a second colour it cannot be all over.
+    if len(reading.groups) == 1 and WHOLE_WORDS.intersection(words):
+        reading.groups[0].cells = reading.groups[0].cells or EVERYWHERE
     return reading
 
 
@@ -148,9 +151,6 @@ def _read_clause(words: Sequence[str], reading: _Reading) -> None:
                 groups[-1].cells = place
         elif word not in WHOLE_WORDS:
             _read_aspect(word, words, reading)
-    if WHOLE_WORDS.intersection(words):
-        for group in groups:
-            group.cells = group.cells or EVERYWHERE
     reading.groups.extend(groups)
 
 

@@ -35,16 +35,24 @@ def choose_diverse(
     """
     spread = float(relevance.max() - relevance.min()) if len(relevance) else 0.0
     worth = (relevance - relevance.min()) / spread if spread > 0 else np.ones(len(relevance))
+    alike = _repetition(keys, places)
     repeats = np.zeros(len(relevance))
     chosen: list[int] = []
     while len(chosen) < min(count, len(relevance)):
         gain = STRENGTH_WEIGHT * worth - (1 - STRENGTH_WEIGHT) * repeats
         gain[chosen] = -np.inf
-        best = int(np.argmax(gain))
-        chosen.append(best)
-        for index, (memory_id, time_s) in enumerate(places):
-            if memory_id == places[best][0]:
-                near = float(np.exp(-abs(time_s - places[best][1]) / NEAR_S))
-                alike = max(0.0, float(keys[index] @ keys[best]))
-                repeats[index] = max(repeats[index], near * alike)
+        chosen.append(int(np.argmax(gain)))
+        repeats = np.maximum(repeats, alike[chosen[-1]])
     return chosen
+
+
+def _repetition(keys: Sequence[Floats], places: Sequence[tuple[str, float]]) -> NDArray[np.float64]:
+    """How far two items say the same, `[N N]` in [0, 1]; 0 between memories."""
+    repetition = np.zeros((len(keys), len(keys)))
+    times_s = np.array([time_s for _, time_s in places])
+    for memory_id in {name for name, _ in places}:
+        mine = np.flatnonzero([name == memory_id for name, _ in places])
+        own = np.stack([keys[index] for index in mine])
+        near = np.exp(-np.abs(times_s[mine, None] - times_s[mine]) / NEAR_S)
+        repetition[np.ix_(mine, mine)] = near * np.maximum(0.0, own @ own.T)
+    return repetition

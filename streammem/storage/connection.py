@@ -21,6 +21,7 @@ from streammem.storage.schema import SCHEMA_VERSION, check_schema, migrate
 
 BUSY_S = 10.0
 _SWITCH_S = 3.0
+_SWITCH_STEP_S = 0.1
 _SIDE_SUFFIXES = ("-wal", "-journal")
 
 
@@ -105,18 +106,22 @@ def drop_log(connection: sqlite3.Connection) -> bool:
 
 def _switch_journal(connection: sqlite3.Connection, mode: str) -> bool:
     deadline = time.monotonic() + _SWITCH_S
-    while True:
-        try:
-            (now,) = connection.execute(f"PRAGMA journal_mode={mode}").fetchone()
-        except sqlite3.OperationalError as error:
-            # Readers copy and leave, so a busy file is free in a moment.
-            if _primary(error) == sqlite3.SQLITE_BUSY and time.monotonic() < deadline:
-                time.sleep(0.01)
-                continue
-            if _primary(error) in _CANNOT_SWITCH:
-                return False
-            raise
-        return bool(now == mode)
+    connection.execute(f"PRAGMA busy_timeout={int(_SWITCH_STEP_S * 1000)}")
+    try:
+        while True:
+            try:
+                (now,) = connection.execute(f"PRAGMA journal_mode={mode}").fetchone()
+            except sqlite3.OperationalError as error:
+                # Readers copy and leave, so a busy file is free in a moment.
+                if _primary(error) == sqlite3.SQLITE_BUSY and time.monotonic() < deadline:
+                    time.sleep(0.01)
+                    continue
+                if _primary(error) in _CANNOT_SWITCH:
+                    return False
+                raise
+            return bool(now == mode)
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={int(BUSY_S * 1000)}")
 
 
 def _open_reader(path: Path, stack: ExitStack) -> sqlite3.Connection:
@@ -140,7 +145,7 @@ def _open_reader(path: Path, stack: ExitStack) -> sqlite3.Connection:
 def _connect_reader(uri: str, stack: ExitStack) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_S)
     try:
-        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         _harden(connection)
     except BaseException:
         connection.close()

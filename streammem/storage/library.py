@@ -21,6 +21,7 @@ _LOCK_NAME = ".library.lock"
 # Leaves room for "-2" and for the suffixes of side files in names of at most 255 bytes.
 _MAX_NAME_BYTES = 200
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
+_SEPARATOR = re.compile(r"[\x00/\\]")
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 _DAMAGED = "damaged"
 
@@ -68,15 +69,20 @@ class LibraryFolder:
         """Where the memory of that name lies, or would lie.
 
         Raises:
-            UsageError: the name cannot be a file name everywhere.
+            UsageError: the name leads out of the folder.
+        """
+        if not memory_id or memory_id.startswith(".") or _SEPARATOR.search(memory_id):
+            raise _bad_name(memory_id)
+        return self.folder / f"{memory_id}{SUFFIX}"
+
+    def check_name(self, memory_id: str) -> None:
+        """Refuse a name that somebody chose and that could not be kept as it is.
+
+        Raises:
+            UsageError: it is not a file name everywhere, or too long.
         """
         if safe_id(memory_id) != memory_id:
-            raise UsageError(
-                f"{memory_id!r} cannot be the name of a memory",
-                hint=f"use for example {safe_id(memory_id)!r}",
-                code="bad_name",
-            )
-        return self.folder / f"{memory_id}{SUFFIX}"
+            raise _bad_name(memory_id)
 
     def entries(self) -> list[LibraryEntry]:
         """Every memory by name; one that cannot be read is listed as damaged."""
@@ -108,8 +114,9 @@ class LibraryFolder:
     def claim(self, stem: str, fingerprint: str) -> str:
         """A name for the memory of a source: the stem, or with -2, -3 where others have it.
 
-        The name is taken until the memory is created there or forgotten; the same source gets
-        the same name again. Safe against other processes.
+        Characters that no file name may hold are replaced. The name is taken until the memory
+        is created there or forgotten; the same source gets the same name again. Safe against
+        other processes.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         stem = safe_id(stem)
@@ -137,7 +144,7 @@ class LibraryFolder:
             if candidate in ids:
                 return self.path_of(candidate)
         path = Path(name_or_path)
-        if path.suffix == SUFFIX and path.is_file() and read_placeholder(path) is None:
+        if path.suffix == SUFFIX and _is_file(path) and read_placeholder(path) is None:
             return path
         near = difflib.get_close_matches(name, ids, n=3, cutoff=0.5)
         raise UsageError(
@@ -195,6 +202,22 @@ def safe_id(text: str) -> str:
     if _RESERVED.fullmatch(name):
         name = f"{name}-memory"
     return name or "memory"
+
+
+def _bad_name(memory_id: str) -> UsageError:
+    return UsageError(
+        f"{memory_id!r} cannot be the name of a memory",
+        hint=f"use for example {safe_id(memory_id)!r}",
+        code="bad_name",
+    )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        # A text too long for a name is no file either.
+        return False
 
 
 def _fingerprint_of(path: Path) -> str | None:

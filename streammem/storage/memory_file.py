@@ -204,7 +204,8 @@ class MemoryWriter:
         if absorbed_more:
             trim_usage(self.path, record.usage_absorbed)
         if self.wal_bytes > self.plan.wal_bytes // 2:
-            with translated(self.path, self.plan):
+            # The commit is made; where the disk is full the next one will say so.
+            with suppress(sqlite3.Error):
                 self._empty_log(wait_s=0.0)
 
     def close(self) -> None:
@@ -279,8 +280,10 @@ class MemoryWriter:
     def _empty_log(self, wait_s: float) -> None:
         """Move the log into the main file, as far as readers let go of it within `wait_s`."""
         self._connection.execute(f"PRAGMA busy_timeout={int(wait_s * 1000)}")
-        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        self._connection.execute(f"PRAGMA busy_timeout={int(BUSY_S * 1000)}")
+        try:
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            self._connection.execute(f"PRAGMA busy_timeout={int(BUSY_S * 1000)}")
 
 
 def read_memory(path: Path) -> StoredMemory:

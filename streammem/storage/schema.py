@@ -113,10 +113,12 @@ def has_full_text_search() -> bool:
     """Whether this Python's SQLite has FTS5."""
     connection = sqlite3.connect(":memory:")
     try:
-        rows = connection.execute("SELECT 1 FROM pragma_module_list WHERE name='fts5'").fetchall()
+        connection.execute("CREATE VIRTUAL TABLE probe USING fts5(text)")
+    except sqlite3.OperationalError:
+        return False
     finally:
         connection.close()
-    return bool(rows)
+    return True
 
 
 def database_version() -> str:

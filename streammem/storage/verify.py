@@ -121,7 +121,7 @@ def _check_schema_objects(connection: sqlite3.Connection) -> Iterator[str]:
 
 
 def _objects(connection: sqlite3.Connection) -> dict[str, str | None]:
-    return dict(connection.execute("SELECT name,sql FROM sqlite_schema").fetchall())
+    return dict(connection.execute("SELECT name,sql FROM sqlite_master").fetchall())
 
 
 def _check_budget(connection: sqlite3.Connection, wal_bytes: int) -> Iterator[str]:

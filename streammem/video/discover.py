@@ -118,7 +118,7 @@ def image_files(source: str) -> list[Path]:
         raise SourceError(f"nothing matches {source}", hint="check the pattern", code="not_found")
     raise SourceError(
         f"{source} holds no media: there is neither a picture nor a video in it",
-        hint="folders inside it are searched with --recursive" if path.is_dir() else None,
+        hint="`streammem batch` searches the folders inside it too" if path.is_dir() else None,
         code="no_media",
     )
 

@@ -250,10 +250,32 @@ def test_names_stay_readable() -> None:
 
 
 def test_an_unsafe_name_is_refused(library: LibraryFolder) -> None:
-    """A name given by the user is not changed behind his back."""
-    with pytest.raises(UsageError, match="'a/b' cannot be the name of a memory") as refusal:
-        library.path_of("a/b")
-    assert refusal.value.hint == "use for example 'a-b'"
+    """A name given by the user is not changed behind their back, and stays in the folder."""
+    for check in (library.path_of, library.check_name):
+        with pytest.raises(UsageError, match="'a/b' cannot be the name of a memory") as refusal:
+            check("a/b")
+        assert refusal.value.hint == "use for example 'a-b'"
+    with pytest.raises(UsageError, match="cannot be the name"):
+        library.check_name("what?")
+    library.check_name("My Holiday (2)")
+
+
+def test_long_stems_keep_room_for_numbers(library: LibraryFolder) -> None:
+    """The number behind a stem of the greatest length still makes a file name."""
+    ids = [library.claim("ü" * 300, str(n)) for n in range(3)]
+
+    assert ids == ["ü" * 100, "ü" * 100 + "-2", "ü" * 100 + "-3"]
+    with pytest.raises(UsageError, match="there is no memory"):
+        library.resolve("ü" * 300 + ".smem")
+
+
+def test_a_foreign_file_with_an_odd_name_is_listed(library: LibraryFolder) -> None:
+    """Whatever somebody copies into the folder does not stop a listing."""
+    _remember(library, "clip", "a")
+    library.path_of("clip").rename(library.folder / "-what?.smem")
+
+    assert [entry.memory_id for entry in library.entries()] == ["-what?"]
+    assert library.path_of("-what?").is_file()
 
 
 def test_a_large_library_lists_quickly(library: LibraryFolder) -> None:
