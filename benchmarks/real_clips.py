@@ -36,16 +36,14 @@ class Decoded:
 
 
 def decode_everything(path: Path) -> Decoded | None:
-    """Decode the first video track frame by frame; None where nothing decodes."""
+    """Decode the first video track packet by packet; None where nothing decodes."""
     times: list[tuple[float, float]] = []
     try:
         with av.open(str(path)) as container:
-            for frame in container.decode(video=0):
-                if frame.pts is not None:
-                    duration = (frame.duration or 0) * frame.time_base
-                    times.append((float(frame.time), float(duration)))
+            for packet in container.demux(video=0):
+                times += _frame_times(packet)
     except (av.FFmpegError, IndexError):
-        pass  # what decoded before the fault counts
+        pass  # what decoded before the container broke off counts
     if not times:
         return None
     times.sort()
@@ -56,6 +54,19 @@ def decode_everything(path: Path) -> Decoded | None:
         covered_s=times[-1][0] + last_s - times[0][0],
         longest_frame_s=max([*(steps or [0.0]), last_s]),
     )
+
+
+def _frame_times(packet: av.Packet) -> list[tuple[float, float]]:
+    """(pts_s, duration_s) of the frames of a packet; none where the packet is damaged."""
+    try:
+        frames = packet.decode()
+    except av.FFmpegError:
+        return []
+    return [
+        (float(frame.time), float((frame.duration or 0) * frame.time_base))
+        for frame in frames
+        if frame.pts is not None
+    ]
 
 
 def check_clip(path: Path, library: Path, encoder: str) -> dict[str, Any]:

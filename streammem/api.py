@@ -240,6 +240,12 @@ class Library:
         paths = [library.resolve(memory) for memory in memories]
         forgotten = []
         for path in paths:
+            if path.parent.resolve() != self._folder.resolve():
+                raise UsageError(
+                    f"{path} does not lie in the library {self._folder}",
+                    hint=f"add --library {path.parent}",
+                    code="outside_library",
+                )
             size = path.stat().st_size
             if remove:
                 library.forget(path.stem)

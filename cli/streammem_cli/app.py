@@ -1,5 +1,6 @@
 """The command line as a whole: registers the commands and maps every end to an exit code."""
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -7,7 +8,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from streammem.core.errors import StreamMemError, UsageError
+from streammem.core.errors import BudgetError, StreamMemError, UsageError
 from streammem_cli import (
     ask,
     batch,
@@ -77,6 +78,7 @@ def run(arguments: Sequence[str]) -> int:
     if not arguments:
         app(["--help"], standalone_mode=False, prog_name="streammem")
         return UsageError.exit_code
+    arguments = _command_first(arguments)
     command = next((word for word in arguments if not word.startswith("-")), "streammem")
     as_json = "--json" in arguments
     try:
@@ -88,8 +90,7 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        render.close_quietly()
-        return 0
+        raise
     except TyperException as problem:
         # Every kind of it has this method; the public base class does not declare it.
         message = problem.format_message() if hasattr(problem, "format_message") else str(problem)
@@ -97,6 +98,10 @@ def run(arguments: Sequence[str]) -> int:
             render.note(message)
             return UsageError.exit_code
         return _fail(command, _usage_error(message, command), as_json=as_json)
+    except (OSError, MemoryError) as problem:
+        if os.environ.get("STREAMMEM_DEBUG"):
+            raise
+        return _fail(command, _machine_error(problem), as_json=as_json)
     except Exception as problem:
         if os.environ.get("STREAMMEM_DEBUG"):
             raise
@@ -106,6 +111,24 @@ def run(arguments: Sequence[str]) -> int:
         )
         return _fail(command, unexpected, as_json=as_json)
     return status if isinstance(status, int) else 0
+
+
+def _command_first(arguments: Sequence[str]) -> list[str]:
+    """Switches before the command belong to it: `streammem --json list` is `list --json`."""
+    leading = []
+    rest = list(arguments)
+    while rest and rest[0] in ("--json", "--jsonl", "-q", "--quiet", "-v", "--no-color"):
+        leading.append(rest.pop(0))
+    return [*rest[:1], *leading, *rest[1:]]
+
+
+def _machine_error(problem: OSError | MemoryError) -> StreamMemError:
+    """What the operating system refused, as an error with its exit code."""
+    if isinstance(problem, MemoryError):
+        return BudgetError("the machine's memory is full", hint="use a smaller encoder")
+    if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        return BudgetError(f"the disk is full: {problem}", hint="free some space", code="disk_full")
+    return UsageError(f"{problem}", hint="check the path and its permissions", code="file_system")
 
 
 def _usage_error(message: str, command: str) -> UsageError:
@@ -125,9 +148,17 @@ def _fail(command: str, problem: StreamMemError, *, as_json: bool) -> int:
 
 def main() -> None:
     """Entry point of the console script."""
-    status = run(sys.argv[1:])
+    # A closed standard output leaves no stream at all behind.
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
+    status = 0
     try:
+        status = run(sys.argv[1:])
         sys.stdout.flush()
     except BrokenPipeError:
+        # Whoever reads has what they wanted.
         render.close_quietly()
+    except OSError as problem:
+        render.close_quietly()
+        status = _fail("streammem", _machine_error(problem), as_json=False)
     sys.exit(status)

@@ -68,7 +68,7 @@ def ask(
         AskOptions(
             memories=tuple(in_memory or ()),
             at_s=options.read_time(at, "--at"),
-            between_s=options.read_between(between),
+            between_s=options.read_between(between, at),
             choices=tuple(part.strip() for part in (choices or "").split("|") if part.strip()),
             top_k=query.top_k,
             min_confidence=query.min_confidence,

@@ -1,5 +1,6 @@
 """The options that several commands share, each declared once; and how their texts are read."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -92,14 +93,18 @@ def read_time(text: str | None, option: str) -> float | None:
         raise UsageError(f"{option}: {error}", code="bad_time") from error
 
 
-def read_between(texts: tuple[str, str] | None) -> tuple[float, float] | None:
-    """The stretch of `--between`.
+def read_between(
+    texts: tuple[str, str] | None, at: str | None = None
+) -> tuple[float, float] | None:
+    """The stretch of `--between`, which does not go together with `--at`.
 
     Raises:
-        UsageError: not two times in order.
+        UsageError: not two times in order, or `--at` beside them.
     """
     if texts is None:
         return None
+    if at is not None:
+        raise UsageError("--at and --between exclude each other", hint="keep one of them")
     start_s, end_s = (read_time(text, "--between") or 0.0 for text in texts)
     if end_s <= start_s:
         raise UsageError(f"--between {texts[0]} {texts[1]}: the end is not after the start")
@@ -115,15 +120,17 @@ def read_moment(text: str | None) -> float | None:
     if text is None:
         return None
     try:
-        return float(text)
-    except ValueError:
-        try:
-            return datetime.fromisoformat(text).timestamp()
-        except ValueError as error:
-            raise UsageError(
-                f"--recorded-at {text!r} is not a moment",
-                hint="write for example 2026-05-01T14:30:00",
-            ) from error
+        moment_s = float(text) if text[:1].isdigit() and "-" not in text else None
+        if moment_s is None:
+            moment_s = datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError) as error:
+        raise UsageError(
+            f"--recorded-at {text!r} is not a moment",
+            hint="write for example 2026-05-01T14:30:00",
+        ) from error
+    if not math.isfinite(moment_s):
+        raise UsageError(f"--recorded-at {text!r} is not a moment")
+    return moment_s
 
 
 def open_library(folder: str | None, **flags: Any) -> "tuple[Library, LoadedConfig]":

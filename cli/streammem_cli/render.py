@@ -28,12 +28,15 @@ _TIME_DIGITS = 6
 
 def document(data: dict[str, Any]) -> None:
     """One JSON document on standard output."""
-    print(json.dumps(_clean(data), ensure_ascii=False, indent=2))
+    print(_json(data, indent=2))
 
 
 def event_line(data: dict[str, Any]) -> None:
-    """One JSON event on standard output, at once."""
-    print(json.dumps(_clean(data), ensure_ascii=False), flush=True)
+    """One JSON event on standard output, at once; a reader that has gone does not end the work."""
+    try:
+        print(_json(data), flush=True)
+    except BrokenPipeError:
+        close_quietly()
 
 
 def note(text: str) -> None:
@@ -65,7 +68,10 @@ def evidence(items: "Sequence[Evidence]") -> None:
     """Pieces of evidence, best first."""
     for item in items:
         span = f"{format_time(item.start_s)} - {format_time(item.end_s)}"
-        print(f"  {item.id:<4} {span}  {item.score:4.2f}  {item.memory_id}  {item.tier.value}")
+        print(
+            f"  {item.id:<4} {span}  {item.score:4.2f}  {item.memory_id}  "
+            f"{item.channel.value} {item.tier.value}"
+        )
         if item.thumbnail:
             print(f"       {item.thumbnail}")
 
@@ -80,7 +86,8 @@ def ingested(result: "IngestResult") -> None:
     print(
         f"{result.status:<10} {result.memory_id}  {format_time(result.covered_s)} covered, "
         f"{cells} cells, {format_bytes(result.bytes['file'])} of "
-        f"{format_bytes(result.bytes['budget'])}, {result.elapsed_s:.1f} s"
+        f"{format_bytes(result.bytes['budget'])}, encoder {result.encoder}, "
+        f"{result.elapsed_s:.1f} s"
     )
     for gap in result.gaps:
         print(f"  gap {format_time(gap.start_s)} - {format_time(gap.end_s)}: {gap.reason}")
@@ -172,6 +179,12 @@ def line(text: str) -> None:
 def close_quietly() -> None:
     """After the reader of our output has gone: no traceback at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _json(data: dict[str, Any], indent: int | None = None) -> str:
+    """The text of a document, with escapes where the terminal cannot show a character."""
+    encoding = (sys.stdout.encoding or "ascii").lower().replace("_", "-")
+    return json.dumps(_clean(data), ensure_ascii=not encoding.startswith("utf"), indent=indent)
 
 
 def _clean(value: Any) -> Any:

@@ -43,7 +43,7 @@ def search(
         AskOptions(
             memories=tuple(in_memory or ()),
             at_s=options.read_time(at, "--at"),
-            between_s=options.read_between(between),
+            between_s=options.read_between(between, at),
             top_k=loaded.config.query.top_k,
             thumbnails=thumbnails,
             weights=weights or "",

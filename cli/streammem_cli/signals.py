@@ -6,6 +6,8 @@ from types import FrameType
 
 SIGINT_STATUS = 130
 SIGTERM_STATUS = 143
+# Progress bars hide it, and a process that ends at once cannot put it back otherwise.
+_SHOW_CURSOR = b"\x1b[?25h"
 
 
 class StopRequest:
@@ -26,5 +28,6 @@ class StopRequest:
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self.status is not None:
+            os.write(2, _SHOW_CURSOR if os.isatty(2) else b"")
             os._exit(self.status)
         self.status = SIGINT_STATUS if number == signal.SIGINT else SIGTERM_STATUS

@@ -120,7 +120,7 @@ def _what(question: Question, findings: Findings) -> str:
         where = f"At {format_time(best.time_s)}{_place(best, findings.evidence)}"
         return f"{where}: {names} ({_span(best)})."
     if len(findings.evidence) > 1 and all(item.text for item in findings.evidence):
-        return _told(findings.evidence)
+        return _sentence_start(_told(findings.evidence))
     if question.phrase and question.start_s is None and question.relative is None:
         return f"Where {_subject(question)} is seen, {_spans(findings.evidence)}: {names}."
     return f"{_sentence_start(names)}, {_spans(findings.evidence)}."

@@ -15,12 +15,16 @@ MIB = 1024 * KIB
 GIB = 1024 * MIB
 
 MIN_BUDGET_BYTES = 256 * KIB
+MAX_BUDGET_BYTES = 1024 * GIB
 SMALL_PAGE_BYTES = 1 * KIB
 LARGE_PAGE_BYTES = 4 * KIB
 LARGE_PAGE_FROM_BYTES = 8 * MIB
 MIN_WAL_BYTES = 4 * MIB
 
-STORE_SHARE = 0.64
+# Schema, settings, the resume point and half-filled pages need this many pages at any budget.
+SYSTEM_PAGES = 28
+# Of what is left after that; three hundredths stay for the trees between the pages.
+STORE_SHARE = 0.69
 THUMBNAIL_SHARE = 0.18
 CUE_SHARE = 0.10
 
@@ -68,12 +72,14 @@ def plan_budget(total_bytes: int) -> BudgetPlan:
             code="budget_too_small",
         )
     large = total_bytes >= LARGE_PAGE_FROM_BYTES
+    page_bytes = LARGE_PAGE_BYTES if large else SMALL_PAGE_BYTES
+    shared_bytes = total_bytes - SYSTEM_PAGES * page_bytes
     return BudgetPlan(
         total_bytes=total_bytes,
-        page_bytes=LARGE_PAGE_BYTES if large else SMALL_PAGE_BYTES,
-        store_bytes=int(total_bytes * STORE_SHARE),
-        thumbnail_bytes=int(total_bytes * THUMBNAIL_SHARE),
-        cue_bytes=int(total_bytes * CUE_SHARE),
+        page_bytes=page_bytes,
+        store_bytes=int(shared_bytes * STORE_SHARE),
+        thumbnail_bytes=int(shared_bytes * THUMBNAIL_SHARE),
+        cue_bytes=int(shared_bytes * CUE_SHARE),
         wal_bytes=max(MIN_WAL_BYTES, total_bytes // 4),
     )
 
@@ -89,7 +95,10 @@ def parse_bytes(text: str) -> int:
         raise UsageError(f"{text!r} is not a size", hint="write for example 32MiB, 512KiB, 1GB")
     number, prefix, binary, unit = match.groups()
     decimal = unit in ("B", "b") and not binary and prefix != ""
-    return int(float(number) * (1000 if decimal else 1024) ** _FACTOR[prefix.lower()])
+    size = float(number) * (1000 if decimal else 1024) ** _FACTOR[prefix.lower()]
+    if size > MAX_BUDGET_BYTES:
+        raise UsageError(f"{text[:40]!r} is more than {format_bytes(MAX_BUDGET_BYTES)}")
+    return int(size)
 
 
 def format_bytes(count: int) -> str:

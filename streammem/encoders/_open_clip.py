@@ -1,4 +1,4 @@
-"""The adapter for open_clip models (CLIP, SigLIP, MobileCLIP); the only importer of torch."""
+"""The adapter for open_clip models: CLIP, SigLIP, MobileCLIP."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ import open_clip
 import torch
 
 from streammem.core.assets import asset_folder
-from streammem.core.errors import MissingError, UsageError
+from streammem.core.errors import MissingError
 from streammem.core.types import (
     Background,
     EncoderSpec,
@@ -22,13 +22,19 @@ from streammem.core.types import (
     RuntimeChoice,
     TextFeatures,
 )
+from streammem.encoders._devices import (
+    MemoryMeter,
+    free_bytes,
+    resolve_device,
+    types_worth_timing,
+)
 from streammem.encoders.base import Encoder, Labels, check_pictures, digest_of
 from streammem.encoders.manifest import installed_manifest, read_background
 from streammem.encoders.names import EncoderName
 from streammem.encoders.phrases import BACKGROUND_PHRASES, LABEL_PHRASES
 from streammem.encoders.preprocess import Preprocessing, fit
 from streammem.encoders.preprocess_facts import stated_preprocessing
-from streammem.encoders.runtime_choice import free_memory_bytes, pick_batch_size, pick_dtype
+from streammem.encoders.runtime_choice import pick_batch_size, pick_dtype
 
 _DTYPES: Final = {
     "float32": torch.float32,
@@ -53,7 +59,7 @@ def load_open_clip(
     """
     _register_own_architecture(name.arch)
     preprocessing = _preprocessing(name, weights)
-    place = _resolve_device(runtime.device if runtime else device)
+    place = resolve_device(runtime.device if runtime else device)
     quick_gelu = bool(open_clip.get_pretrained_cfg(name.arch, name.tag).get("quick_gelu"))
     try:
         model = open_clip.create_model(
@@ -200,14 +206,14 @@ class OpenClipEncoder(Encoder):
         noise = np.random.default_rng(0).integers(0, 256, (_TIMED_PICTURES, 3, size, size))
         pictures = self._scaled(self._staged(noise.astype(np.uint8)))
         seconds, needed = {}, {}
-        for name in _types_worth_timing(self._device):
+        for name in types_worth_timing(self._device):
             seconds[name], needed[name] = self._tower.copy(_DTYPES[name]).timed(pictures)
         chosen = pick_dtype(seconds)
         timings = ", ".join(f"{name} {1 / each:.0f}/s" for name, each in seconds.items())
         return RuntimeChoice(
             device=str(self._device),
             dtype=chosen,
-            batch_size=pick_batch_size(seconds[chosen], needed[chosen], _free_bytes(self._device)),
+            batch_size=pick_batch_size(seconds[chosen], needed[chosen], free_bytes(self._device)),
             threads=torch.get_num_threads(),
             reason=f"timed {_TIMED_PICTURES} pictures: {timings}",
         )
@@ -247,7 +253,7 @@ class _Tower:
         seconds, needed = [], 0
         with torch.inference_mode():
             for run in range(2):
-                with _MemoryMeter(self.visual, typed.device, active=run == 0) as meter:
+                with MemoryMeter(self.visual, typed.device, active=run == 0) as meter:
                     start = time.perf_counter()
                     self.encode(typed)
                     if typed.device.type == "cuda":
@@ -279,76 +285,8 @@ class _Tower:
         return head(trunk.forward_head(features)), tokens
 
 
-class _MemoryMeter:
-    """Measures the working memory of a forward pass: exact on CUDA, estimated on a CPU.
-
-    The estimate is four times the largest input and output of any layer, which covers residuals
-    and the scratch space of the kernels.
-    """
-
-    def __init__(self, visual: Any, device: torch.device, *, active: bool) -> None:
-        self.needed_bytes = 0
-        self._visual, self._device, self._active = visual, device, active
-        self._hooks: list[Any] = []
-        self._before = 0
-
-    def __enter__(self) -> "_MemoryMeter":
-        if self._active and self._device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(self._device)
-            self._before = torch.cuda.memory_allocated(self._device)
-        elif self._active:
-            self._hooks = [
-                module.register_forward_hook(self._note) for module in self._visual.modules()
-            ]
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        for hook in self._hooks:
-            hook.remove()
-        if self._active and self._device.type == "cuda":
-            self.needed_bytes = torch.cuda.max_memory_allocated(self._device) - self._before
-
-    def _note(self, module: Any, inputs: Any, output: Any) -> None:
-        tensors = [value for value in (*inputs, output) if isinstance(value, torch.Tensor)]
-        layer_bytes = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-        self.needed_bytes = max(self.needed_bytes, 4 * layer_bytes)
-
-
 def _unit(vectors: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.normalize(vectors.to(torch.float32), dim=-1)
-
-
-def _free_bytes(device: torch.device) -> int | None:
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    return free_memory_bytes()
-
-
-def _types_worth_timing(device: torch.device) -> tuple[str, ...]:
-    """Number types that this device has instructions for."""
-    if device.type == "cuda":
-        return ("float16", "bfloat16") if torch.cuda.is_bf16_supported() else ("float16",)
-    # Without wide vectors bfloat16 is emulated, and slower than float32 without exception.
-    wide = torch.backends.cpu.get_cpu_capability() not in ("DEFAULT", "NO AVX")
-    return ("float32", "bfloat16") if wide else ("float32",)
-
-
-def _resolve_device(requested: str) -> torch.device:
-    if requested == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(requested)
-    except RuntimeError as error:
-        raise UsageError(
-            f"there is no device {requested!r}", hint="expected auto, cpu, cuda or cuda:N"
-        ) from error
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise MissingError(
-            f"the device {requested!r} is not here: {torch.cuda.device_count()} CUDA devices found",
-            hint="use --device cpu or --device auto",
-            code="missing_device",
-        )
-    return device
 
 
 def _register_own_architecture(arch: str) -> None:
@@ -396,11 +334,3 @@ def _tokenizer(arch: str, folder: Path) -> Callable[[Sequence[str]], torch.Tenso
             code="missing_tokenizer",
         ) from error
     return tokenizer
-
-
-def describe_device() -> str:
-    """The device that `auto` takes, and its name where it is a GPU."""
-    device = _resolve_device("auto")
-    if device.type == "cuda":
-        return f"cuda: {torch.cuda.get_device_name(device)}"
-    return f"cpu: {torch.get_num_threads()} threads, no CUDA device"

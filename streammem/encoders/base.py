@@ -89,7 +89,7 @@ def check_pictures(pixels: Pixels) -> None:
     """Refuse what is no batch of pictures.
 
     Raises:
-        UsageError: not uint8 `[B 3 H W]`, or a picture without pixels.
+        UsageError: not uint8 `[B 3 H W]`, no picture, or pictures without pixels.
     """
     if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1] != 3:
         raise UsageError(
@@ -97,10 +97,11 @@ def check_pictures(pixels: Pixels) -> None:
             hint="pass RGB pictures with the colour axis first",
             code="bad_pictures",
         )
-    if 0 in pixels.shape[2:]:
+    if 0 in pixels.shape:
         raise UsageError(
-            f"pictures of {pixels.shape[3]} x {pixels.shape[2]} pixels hold nothing",
-            hint="pass pictures of at least 1 x 1 pixel",
+            f"{pixels.shape[0]} pictures of {pixels.shape[3]} x {pixels.shape[2]} pixels "
+            "hold nothing",
+            hint="pass at least one picture of at least 1 x 1 pixel",
             code="bad_pictures",
         )
 

@@ -10,7 +10,6 @@ from itertools import combinations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from streammem.core.types import Floats
 
@@ -84,13 +83,14 @@ def pair_products(amplitudes: Floats) -> Floats:
 
 
 def complete(vectors: Floats) -> Floats:
-    """Weighted blocks `[N D]` with the last coordinate set so that every row has norm 1."""
+    """Weighted blocks `[N D]` with the last coordinate set so that every row has norm 1.
+
+    The other coordinates keep their bits, so motion never shows in them.
+    """
     vectors[:, REST] = 0.0
     filled = (vectors * vectors).sum(axis=1)
     vectors[:, REST] = np.sqrt(np.maximum(np.float32(1.0) - filled, np.float32(0.0)))
-    length = np.sqrt((vectors * vectors).sum(axis=1, keepdims=True))
-    unit: Floats = vectors / length
-    return unit
+    return vectors
 
 
 def cell_index(row: int, column: int) -> int:
@@ -106,6 +106,3 @@ def facts() -> dict[str, object]:
         "blocks": {name: (b.start, b.stop, b.weight) for name, b in BLOCKS.items()},
         "words": (LIGHTS, SATURATIONS, TEXTURES, MOTIONS),
     }
-
-
-Cells = NDArray[np.int64]

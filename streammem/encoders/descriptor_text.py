@@ -46,7 +46,7 @@ _STRIPE_PARTS = {"both": (2, 3), "horizontal": (2,), "vertical": (3,)}
 # How the parts of a question about colour share its weight. A colour with a place counts mostly
 # in that place; two colours together count mostly as a couple. Set on rendered scenes, see
 # models/descriptor/card.md.
-_PLACED_SHARE = 0.80
+_PLACED_SHARE = 0.92
 _PAIRED_SHARE = 0.65
 _NOWHERE: frozenset[int] = frozenset()
 

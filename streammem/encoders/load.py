@@ -150,6 +150,6 @@ def _missing_weights(name: EncoderName) -> MissingError:
 
 def describe_devices() -> str:
     """What `device` `auto` means here, in words; loads torch."""
-    from streammem.encoders._open_clip import describe_device
+    from streammem.encoders._devices import describe_device
 
     return describe_device()

@@ -32,7 +32,7 @@ def pick_dtype(seconds_per_picture: Mapping[str, float]) -> str:
 def pick_batch_size(
     seconds_per_picture: float, bytes_per_picture: int, free_bytes: int | None
 ) -> int:
-    """The largest batch that fits a quarter of the free memory and, above 8, takes at most 2.5 s."""
+    """The largest batch within a quarter of the free memory and, above 8 pictures, 2.5 s."""
     free = _UNKNOWN_FREE_BYTES if free_bytes is None else free_bytes
     fitting = [
         size

@@ -5,6 +5,9 @@ unit vectors that is one minus the mean cosine. Its expectation inside an event 
 on how many frames the event has, so an event of two frames is judged by the same scale as one
 of fifty: the cosine to the running mean, by contrast, rises with every frame averaged, and a
 threshold learned on long events then overlooks short ones.
+
+What is usual is learned from the change from each frame to the next, not from surprise: a rule
+that learns from the events it has cut takes what it missed for usual, and never recovers.
 """
 
 import math
@@ -12,14 +15,19 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 
+# Mean and variance of the least of three normal samples.
+_LEAST_MEAN = -0.8463
+_LEAST_VARIANCE = 0.5595
+
+
 class BoundaryState(NamedTuple):
-    """What the rule remembers: usual surprise over all events, and that of the open event.
+    """What the rule remembers: the usual change over all events, the surprise in this one.
 
     `usual_count` frames made `usual_mean` and `usual_variance`; `event_count` surprises made
-    `event_mean` and `event_square` (sum of squared deviations). The first values are a guess
-    that counts as one frame: too low for a shaky stream, which cuts two or three frames more
-    until it is learned; a higher one would overlook the first scenes of encoders whose cosines
-    all lie near one.
+    `event_mean` and `event_square` (sum of squared deviations); `last` and `second_last` are the
+    changes before. The first values are a guess that counts as one frame: too low for a shaky
+    stream, which is cut a few frames more until it is learned; a higher one would overlook the
+    first scenes of embeddings whose cosines all lie near one.
     """
 
     usual_mean: float = 0.02
@@ -28,6 +36,8 @@ class BoundaryState(NamedTuple):
     event_mean: float = 0.0
     event_square: float = 0.0
     event_count: float = 0.0
+    last: float = 0.02
+    second_last: float = 0.02
 
 
 class BoundaryRule(Protocol):
@@ -39,7 +49,7 @@ class BoundaryRule(Protocol):
         ...
 
     def step(
-        self, state: BoundaryState, surprise: float, event_frames: int
+        self, state: BoundaryState, surprise: float, change: float, event_frames: int
     ) -> tuple[bool, BoundaryState]:
         """Judge a frame against an open event of `event_frames` >= 1 frames."""
         ...
@@ -50,9 +60,9 @@ class SurpriseBoundary:
     """Cut where surprise exceeds its mean by `gamma` standard deviations.
 
     Mean and deviation are those of the open event, shrunk towards the usual ones as if
-    `prior_frames` frames of it had been seen already. A surprise that cuts is not a sample of
-    the inside of an event; it enters the usual ones winsorised at two deviations, so that a
-    stream in which nearly every frame cuts raises its own threshold.
+    `prior_frames` frames of it had been seen already. The usual ones are those of the change
+    between neighbouring frames inside events, estimated from the least of the last three
+    changes: unless three frames in a row begin an event, that is one inside an event.
 
     Source: surprise boundaries as in EM-LLM (Fountas et al., 2024, arXiv:2407.09450,
     section 3.2). We use distances of embeddings in place of token likelihood, and the
@@ -61,36 +71,48 @@ class SurpriseBoundary:
 
     gamma: float
     surprise_floor: float
-    min_event_frames: int
-    max_event_frames: int
+    usual_limit: float
+    event_frames: tuple[int, int]
     memory_frames: int
     prior_frames: int
 
+    @property
+    def max_event_frames(self) -> int:
+        """No event is longer than this."""
+        return self.event_frames[1]
+
     def step(
-        self, state: BoundaryState, surprise: float, event_frames: int
+        self, state: BoundaryState, surprise: float, change: float, event_frames: int
     ) -> tuple[bool, BoundaryState]:
-        """Judge a frame against an open event of `event_frames` >= 1 frames."""
-        usual_mean, usual_variance, usual_count, mean, square, count = state
-        prior = self.prior_frames
-        expected = (count * mean + prior * usual_mean) / (count + prior)
-        variance = (square + prior * usual_variance) / (count + prior)
+        """Judge a frame against an open event of `event_frames` >= 1 frames.
+
+        `surprise` is half the mean squared distance to its frames, `change` half the squared
+        distance to the last frame.
+        """
+        usual_mean, usual_variance, usual_count, mean, square, count, last, second_last = state
+        prior, usual_spread = self.prior_frames, usual_variance / _LEAST_VARIANCE
+        usual = min(usual_mean - _LEAST_MEAN * math.sqrt(usual_spread), self.usual_limit)
+        expected = (count * mean + prior * usual) / (count + prior)
+        variance = (square + prior * usual_spread) / (count + prior)
         # One pair of frames varies more than a mean over many pairs.
-        spread = self.gamma * math.sqrt(variance * (1 + 1 / event_frames))
+        limit = self.gamma * math.sqrt(variance * (1 + 1 / event_frames))
         excess = surprise - expected
-        surprising = excess > spread and excess > self.surprise_floor
-        surprising = surprising and event_frames >= self.min_event_frames
-        sample = surprise
-        if surprising:
-            sample = expected + max(2 * math.sqrt(variance), self.surprise_floor)
+        shortest, longest = self.event_frames
+        cut = excess > limit and excess > self.surprise_floor and event_frames >= shortest
+        cut = cut or event_frames >= longest
+
         weight = max(1 / (usual_count + 1), 1 / self.memory_frames)
-        delta = sample - usual_mean
+        delta = min(change, last, second_last) - usual_mean
         usual_mean += weight * delta
         usual_variance = (1 - weight) * (usual_variance + weight * delta * delta)
         usual_count = min(usual_count + 1, float(self.memory_frames))
-        if surprising or event_frames >= self.max_event_frames:
-            return True, BoundaryState(usual_mean, usual_variance, usual_count)
-        count += 1
-        delta = surprise - mean
-        mean += delta / count
-        square += delta * (surprise - mean)
-        return False, BoundaryState(usual_mean, usual_variance, usual_count, mean, square, count)
+        if cut:
+            mean, square, count = 0.0, 0.0, 0.0
+        else:
+            count += 1
+            delta = surprise - mean
+            mean += delta / count
+            square += delta * (surprise - mean)
+        return cut, BoundaryState(
+            usual_mean, usual_variance, usual_count, mean, square, count, change, last
+        )

@@ -37,7 +37,7 @@ class Event:
 
 @dataclass(slots=True)
 class Intake:
-    """The open event, the boundary's state and the clock: what a new frame meets.
+    """The open event, the boundary's state, the clock and the last frame: what a frame meets.
 
     `on_close` receives each event that ends; `on_end` the final end of the previous frame.
     """
@@ -47,6 +47,7 @@ class Intake:
     event: Event
     on_close: Callable[[Event], None]
     on_end: Callable[[int, float], None]
+    last_frame: Wide
     boundary: BoundaryState = field(default_factory=BoundaryState)
     clock: Clock = field(default_factory=Clock)
     frames_seen: int = 0
@@ -85,6 +86,10 @@ class _Block:
         for row in range(1, frames.shape[0]):  # A cumulative sum along rows is five times slower.
             self._prefix[row] += self._prefix[row - 1]
         self._squares: list[float] = np.einsum("ij,ij->i", frames, frames).tolist()
+        before = np.vstack((intake.last_frame, frames[:-1]))
+        self._changes: list[float] = (
+            np.square(frames - before).sum(axis=1) / (2 * _ONE_SQUARED)
+        ).tolist()
         self._to_prefix: list[float] = [0.0]
         self._to_prefix += np.einsum("ij,ij->i", frames[1:], self._prefix[:-1]).tolist()
         self._base: Wide = intake.event.sums
@@ -110,7 +115,9 @@ class _Block:
             if event.frames:
                 event.end_s = max(event.end_s, previous_end_s)
                 surprise = self._surprise(i)
-                cut, intake.boundary = intake.rule.step(intake.boundary, surprise, event.frames)
+                cut, intake.boundary = intake.rule.step(
+                    intake.boundary, surprise, self._changes[i], event.frames
+                )
                 if cut or hole:
                     self._end_event(i)
                     intake.boundary = intake.boundary._replace(
@@ -170,3 +177,4 @@ class _Block:
         """Bring the event that stays open up to the end of the block."""
         if count:
             self._settle(count)
+            self._intake.last_frame = self._frames[-1].copy()

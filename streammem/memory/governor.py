@@ -66,11 +66,11 @@ class MemoryPlan:
 
 
 def open_dtype(dim: int, tokens_per_cell: int) -> np.dtype[np.void]:
-    """The open event: exact sums and, where kept, its exemplar's tokens."""
+    """The open event: exact sums, the last frame and, where kept, its exemplar's tokens."""
     columns: list[tuple[str, str] | tuple[str, str, tuple[int, ...]]] = [
         ("time_low", "<u8"), ("time_high", "<i8"), ("square_sum", "<u8"), ("frames", "<u4"),
         ("use", "<u4"), ("start_s", "<f8"), ("end_s", "<f8"), ("exemplar_s", "<f8"),
-        ("exemplar_surprise", "<f8"), ("sums", "<i4", (dim,)),
+        ("exemplar_surprise", "<f8"), ("sums", "<i4", (dim,)), ("last_frame", "<i2", (dim,)),
     ]  # fmt: skip
     if tokens_per_cell:
         columns.append(("tokens", "i1", (tokens_per_cell, dim)))

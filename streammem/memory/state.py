@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from streammem.core.errors import MemoryFileError, UsageError
 from streammem.memory.boundary import BoundaryState
 from streammem.memory.cells import join_sum, split_sum
+from streammem.memory.codes import Wide
 from streammem.memory.event import Event, Intake
 from streammem.memory.governor import MemoryPlan, worst_case_bytes
 from streammem.memory.ledger import KINDS, Evicted, Ledger
@@ -201,9 +202,10 @@ def restore_counters(head: np.void, tiers: Tiers, intake: Intake, ledger: Ledger
     ledger.counts = dict(zip(KINDS, head["counts"].tolist(), strict=True))
 
 
-def event_bytes(event: Event, dtype: np.dtype[np.void]) -> bytes:
+def event_bytes(intake: Intake, dtype: np.dtype[np.void]) -> bytes:
     """The `open` section."""
-    row: NDArray[np.void] = np.zeros(1, dtype)
+    event, row = intake.event, np.zeros(1, dtype)
+    row["last_frame"] = intake.last_frame
     high, low = split_sum(event.time_sum_us)
     row["time_high"], row["time_low"] = high, low
     for name in ("square_sum", "frames", "use", "start_s", "end_s", "exemplar_s"):
@@ -215,8 +217,8 @@ def event_bytes(event: Event, dtype: np.dtype[np.void]) -> bytes:
     return row.tobytes()
 
 
-def read_event(data: bytes, plan: MemoryPlan) -> Event:
-    """The open event of an `open` section.
+def read_event(data: bytes, plan: MemoryPlan) -> tuple[Event, Wide]:
+    """The open event of an `open` section, and the last frame.
 
     Raises:
         MemoryFileError: the section has the wrong length.
@@ -226,7 +228,7 @@ def read_event(data: bytes, plan: MemoryPlan) -> Event:
         raise MemoryFileError("the memory's open section has the wrong length")
     row: np.void = np.frombuffer(data, dtype)[0]
     tokens = row["tokens"].copy() if plan.tokens_per_cell else np.zeros((0, plan.dim), np.int8)
-    return Event(
+    event = Event(
         sums=row["sums"].astype(np.float64),
         tokens=tokens,
         frames=int(row["frames"]),
@@ -238,3 +240,4 @@ def read_event(data: bytes, plan: MemoryPlan) -> Event:
         exemplar_surprise=float(row["exemplar_surprise"]),
         use=int(row["use"]),
     )
+    return event, row["last_frame"].astype(np.float64)

@@ -93,6 +93,7 @@ class MemoryStore:
             event=empty,
             on_close=self._tiers.close_event,
             on_end=self._sensory.set_end,
+            last_frame=np.zeros(plan.dim),
         )
 
     @property
@@ -278,7 +279,7 @@ class MemoryStore:
         head["closed"], head["usage_events"] = self._closed, self._usage_events
         return {
             "head": state.head_bytes(head, self._plan, self._tiers.working),
-            "open": state.event_bytes(self._intake.event, self._plan.open_dtype),
+            "open": state.event_bytes(self._intake, self._plan.open_dtype),
             "sensory": self._sensory.to_bytes(),
             **self._tiers.table.to_sections(),
             "spans": self._tiers.spans.to_bytes(),
@@ -320,7 +321,7 @@ class MemoryStore:
         tiers.spans.load(sections["spans"], int(head["first_free_span"]))
         self._sensory.load(sections["sensory"])
         self._ledger.load(sections["ledger"])
-        self._intake.event = state.read_event(sections["open"], self._plan)
+        self._intake.event, self._intake.last_frame = state.read_event(sections["open"], self._plan)
         state.restore_counters(head, tiers, self._intake, self._ledger)
         tiers.working = working
         self._closed, self._usage_events = bool(head["closed"]), int(head["usage_events"])

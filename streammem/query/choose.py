@@ -45,7 +45,7 @@ def choose(inquiry: Inquiry, view: View) -> Outcome:
     if intents.is_count(question.text) or intents.is_duration(question.text):
         if all(_number(text) is not None for text in texts):
             return _by_number(inquiry, view)
-    elif all(_yes_or_no(text) is not None for text in texts):
+    elif {True, False} <= {_yes_or_no(text) for text in texts}:
         return _by_yes_no(inquiry, view)
     if question.relation == "arrange":
         return _by_sequence(inquiry, view)

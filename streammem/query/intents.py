@@ -57,7 +57,7 @@ _ABOUT = re.compile(
     re.IGNORECASE,
 )
 _EXISTS = re.compile(
-    rf"^\W*{_AUX}\b|^(?!\W*(?:when|at\b|what|which|who|where|how)).*\b(?:is|are|was|were)\s+"
+    rf"^\W*{_AUX}\b|^(?!\W*(?:when|at\b|what|which|who|where|how|for\s+how)).*\b(?:is|are|was|were)\s+"
     r"there\s+(?:a|an|any|some)\b"
     r"|\bcheck\s+(?:if|whether)\b|^\W*(?:whether|any)\b",
     re.IGNORECASE,

@@ -52,7 +52,7 @@ def _repetition(keys: Sequence[Floats], places: Sequence[tuple[str, float]]) -> 
     times_s = np.array([time_s for _, time_s in places])
     for memory_id in {name for name, _ in places}:
         mine = np.flatnonzero([name == memory_id for name, _ in places])
-        own = np.stack([keys[index] for index in mine])
+        own = np.stack([keys[index] for index in mine.tolist()])
         near = np.exp(-np.abs(times_s[mine, None] - times_s[mine]) / NEAR_S)
         repetition[np.ix_(mine, mine)] = near * np.maximum(0.0, own @ own.T)
     return repetition

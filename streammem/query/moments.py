@@ -21,6 +21,8 @@ LOW_SHARE = 0.2
 SAME_STRENGTH = 1.0
 # Visits closer than this many sampling intervals are one visit.
 JOIN_INTERVALS = 1.5
+# Digits of a score; moments that differ by less are ordered by their strength.
+SCORE_DIGITS = 6
 # Spans that take part in a ranking without a cut.
 MAX_RANKED = 1000
 
@@ -55,7 +57,7 @@ class Moment:
             start_s=float(self.start_s),
             end_s=float(self.end_s),
             time_s=float(self.time_s),
-            score=float(self.confidence),
+            score=round(float(self.confidence), SCORE_DIGITS),
             channel=Channel.VISION,
             tier=Tier(str(self.memory.snapshot.tiers[self.row])),
             text=self.text,
@@ -81,6 +83,9 @@ def find_moments(
         return []
     best = float(spans.strengths.max())
     low = _low_strength(memory, strengths)
+    if low >= scale.midpoint:
+        # Most of the memory shows it: its low scores are no background then.
+        low = 0.0
     cut = best - max(RELATIVE_CUT * (best - low), SAME_STRENGTH)
     if min_confidence > 0:
         cut = max(cut, scale.strength(min(1.0, min_confidence / trust)))
@@ -106,7 +111,7 @@ def best_first(moments: Iterable[Moment]) -> list[Moment]:
     return sorted(
         moments,
         key=lambda item: (
-            -round(item.confidence, 9),
+            -round(item.confidence, SCORE_DIGITS),
             -item.strength,
             item.memory.memory_id,
             item.start_s,

@@ -1,7 +1,7 @@
 """A question in plain words becomes an intent, a time range, relations and a visual phrase."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from streammem.core.types import Question
@@ -91,7 +91,7 @@ def _assemble(text: str, reading: _Reading, held: list[str]) -> Question:
         anchor=anchor or None,
         anchor_end=_restore(relation.anchor_end, held) or None,
         ordinal=relation.ordinal,
-        choices=tuple(_restore(option, held) or "" for option in reading.options),
+        choices=tuple(_HELD.sub(_held_text(held), option) for option in reading.options),
         notes=tuple(notes),
         relative=reading.time.relative,
         asked="interval" if relation.interval else _asked(reading, asks_end=phrase.asks_end),
@@ -159,6 +159,8 @@ def _phrase_source(intent: str, reading: _Reading) -> str:
         if held is not None:
             return held.group(0)
         return intents.without_speech_words(source)
+    if intent == "describe":
+        return re.sub(r"\s+(?:all\s+)?about\W*$", "", source, flags=re.IGNORECASE)
     if intent == "count":
         return re.sub(r"\bmore\s+than\s+once\b", " ", source, flags=re.IGNORECASE)
     return source
@@ -175,9 +177,10 @@ def _asked(reading: _Reading, *, asks_end: bool) -> str | None:
         return "end"
     if intents.is_exists(main) and not reading.options:
         return "yes_no"
-    related = reading.relation.relation is not None
+    related = reading.relation.relation not in {None, "arrange"} and not reading.options
     content = intents.is_what(main) and not intents.is_when(main)
-    return "content" if related and content and not intents.is_count(main) else None
+    measures = intents.is_count(main) or intents.is_duration(main)
+    return "content" if related and content and not measures else None
 
 
 def _notes(text: str, intent: str, reading: _Reading) -> tuple[str, ...]:
@@ -193,8 +196,12 @@ def _restore(text: str | None, held: list[str]) -> str | None:
     if text is None:
         return None
 
+    return " ".join(_HELD.sub(_held_text(held), text).split()).strip(" ,;:.?!")
+
+
+def _held_text(held: list[str]) -> Callable[[re.Match[str]], str]:
     def back(match: re.Match[str]) -> str:
         index = int(match.group(1))
         return held[index].strip("\"'").strip() if index < len(held) else ""
 
-    return " ".join(_HELD.sub(back, text).split()).strip(" ,;:.?!")
+    return back

@@ -45,9 +45,9 @@ _LEADS = (
     r"(?:time|times|moment|moments|point|points|timestamp|part|minute|second)\b"
     rf"(?:\s+(?:in|of|during)\s+{VIDEO})?",
     rf"where\s+(?:in|during)\s+{VIDEO}",
-    r"(?:show|find|locate|get|give|jump|go|take|skip|bring)\s+(?:me\s+)?(?:to\s+)?"
-    r"(?:(?:all\s+)?(?:the\s+)?(?:exact\s+)?(?:moments?|parts?|points?|times?|scenes?|segments?|places?)"
-    r"\s+(?:when|where|in\s+which|that|with|of|at\s+which)\b)?",
+    r"(?:show|find|locate|get|give|jump|go|take|skip|bring)(?:\s+me)?(?:\s+to)?(?:\s+(?:all\s+)?"
+    r"(?:the\s+)?(?:exact\s+)?(?:moments?|parts?|points?|times?|scenes?|segments?|places?)"
+    r"\s+(?:when|where|in\s+which|that|with|of|at\s+which))?\b",
     r"(?:search|look)\s+for\b",
     r"(?:the\s+)?(?:moments?|parts?|points?|times?)\s+(?:when|where|in\s+which|at\s+which|that)\b",
     r"(?:what|which)\s+(?:one\s+)?of\s+(?:the\s+following|these)(?:\s+(?:options?|choices|statements"
@@ -149,7 +149,8 @@ def clean_anchor(text: str) -> str:
         phrase,
         flags=re.IGNORECASE,
     )
-    return _finish(phrase)
+    # "After that": what it refers to is unknown, but that it refers to something is not.
+    return _finish(phrase) or phrase
 
 
 def _finish(phrase: str) -> str:

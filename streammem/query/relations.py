@@ -116,7 +116,9 @@ _SPLIT_QUESTION = re.compile(
     rf"|^(?P<clause3>.+?)\s+(?P<main3>{_AUX}\s+(?:there|{_DETERMINER})\b.+)$",
     re.IGNORECASE | re.DOTALL,
 )
-_INNER_MAIN = re.compile(rf"^(?P<clause>.+?)\s+(?P<main>{_AUX}\s+.+)$", re.IGNORECASE)
+_INNER_AUX = re.compile(rf"\s(?={_AUX}\s)", re.IGNORECASE)
+_SUBJECT = re.compile(rf"{_AUX}\s+(?:there|{_DETERMINER})\s+\S", re.IGNORECASE)
+_BARE_SUBJECT = re.compile(r"(?:it|he|she|they|we|i|you|there|this|that)", re.IGNORECASE)
 _OPEN_MAIN = re.compile(
     r"^(?:how\s+(?:many\s+times|often|long|frequently)|when|at\s+what\s+time)$", re.IGNORECASE
 )
@@ -209,7 +211,7 @@ def _between(text: str, match: re.Match[str]) -> Relation:
 
 def _leading(marker: re.Match[str], tail: str) -> Relation | None:
     """Read a clause in front: "After the red scene, what appears?"."""
-    if marker["when"] and re.match(rf"{_AUX}\b", tail, re.IGNORECASE):
+    if marker["when"] and re.match(rf"(?:{_AUX}|before|after|while)\b", tail, re.IGNORECASE):
         return None
     if re.match(r"(?:which|what)\b", tail, re.IGNORECASE):
         return None
@@ -228,9 +230,9 @@ def _trailing(marker: re.Match[str], head: str, tail: str) -> Relation | None:
     if marker["when"] and (not _QUESTION.match(head) or _NOT_A_CLAUSE.search(head)):
         return None
     if _OPEN_MAIN.match(head):
-        inner = _INNER_MAIN.match(tail)
+        inner = _split_inner(tail)
         if inner is not None:
-            return _opened(marker, head, inner["clause"], inner["main"])
+            return _opened(marker, head, *inner)
         if head.lower() == "how long":
             return _opened(marker, head, tail, "")
     clause, _, after = tail.partition(",")
@@ -238,6 +240,18 @@ def _trailing(marker: re.Match[str], head: str, tail: str) -> Relation | None:
         clause = tail
         after = ""
     return _make(marker, clause, f"{head} {after}")
+
+
+def _split_inner(text: str) -> tuple[str, str] | None:
+    """Split "the man sat down did the dog bark" into its clause and its question."""
+    splits = [
+        (text[: match.start()], text[match.end() :])
+        for match in _INNER_AUX.finditer(text)
+        if not _BARE_SUBJECT.fullmatch(text[: match.start()].strip())
+    ]
+    asking = [split for split in splits if _SUBJECT.match(split[1])]
+    loose = [split for split in splits if len(split[1].split()) > 2]
+    return next(iter(asking or loose), None)
 
 
 def _opened(marker: re.Match[str], head: str, clause: str, main: str) -> Relation:

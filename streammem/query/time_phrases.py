@@ -273,6 +273,8 @@ def _combine(first: TimeRange, second: TimeRange) -> TimeRange:
 def _tidy(text: str) -> str:
     text = re.sub(r"\s+([?.!,;:])", r"\1", " ".join(text.split()))
     text = re.sub(r"([,;:])(?:\s*[,;:])+", r"\1", text)
+    # "After 0:10 and before 0:40" leaves its "and" behind.
+    text = re.sub(r"\s+(?:and|but)(?=\s*[?.!]*$)", "", text, flags=re.IGNORECASE)
     return text.strip(" ,;:")
 
 
@@ -296,7 +298,7 @@ _RULES: tuple[tuple[re.Pattern[str], Handler], ...] = (
     ),
     _rule(
         rf"{_DURING_THIS}(?:\b(?:from|during|in|at|of)\s+)?(?:the\s+)?"
-        rf"(?P<a>{ATOM}|(?<=from\s)\d+(?:\.\d+)?){_MARK}\s*"
+        rf"(?P<a>{ATOM}|(?<=from\s){NUMBER}){_MARK}\s*"
         rf"(?:up\s+to|to|through|until|till|-|–|—)\s*(?:the\s+)?(?P<b>{ATOM}){_MARK}",
         _between,
     ),

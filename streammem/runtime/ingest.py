@@ -15,7 +15,7 @@ from streammem.encoders.base import Encoder
 from streammem.encoders.load import EncoderChoice, choose_encoder, load_encoder
 from streammem.runtime.batches import EncodedBatch, EncodingPipeline
 from streammem.runtime.recorder import Recorder
-from streammem.storage.library import LibraryFolder, safe_id
+from streammem.storage.library import LibraryFolder
 from streammem.storage.memory_file import MemoryWriter, read_memory, read_meta
 from streammem.storage.records import MemoryMeta, StoredMemory
 from streammem.video.identity import fingerprint, redact, source_stem
@@ -105,8 +105,8 @@ def _timed(result: IngestResult, source: str, started_at: float) -> IngestResult
 def _find(library: LibraryFolder, identity: str, request: IngestRequest) -> str | None:
     """The memory this source belongs to: the one named, else one of the same content."""
     if request.name is not None:
-        named = safe_id(request.name)
-        return named if named in library.ids() else None
+        library.check_name(request.name)
+        return request.name if request.name in library.ids() else None
     return library.find(identity)
 
 

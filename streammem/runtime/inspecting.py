@@ -24,16 +24,24 @@ from streammem.storage.verify import verify_memory
 
 def summarise(library: LibraryFolder) -> list[MemorySummary]:
     """One line per memory, by id; a file that cannot be read says why."""
-    summaries = []
-    for memory_id in library.ids():
-        path = library.path_of(memory_id)
-        try:
-            summaries.append(_summary(read_memory(path)))
-        except StreamMemError as error:
-            summaries.append(
-                MemorySummary(memory_id, str(path), status="damaged", problem=error.message)
-            )
-    return summaries
+    return [
+        MemorySummary(
+            memory_id=entry.memory_id,
+            memory_path=str(entry.path),
+            source=entry.source,
+            status=entry.status,
+            duration_s=entry.duration_s,
+            covered_s=entry.covered_s,
+            file_bytes=entry.file_bytes,
+            budget_bytes=entry.budget_bytes,
+            cells=entry.cell_counts,
+            encoder=entry.encoder,
+            policy=entry.policy,
+            created_at=entry.created_at,
+            problem=entry.problem,
+        )
+        for entry in library.entries()
+    ]
 
 
 def _summary(stored: StoredMemory) -> MemorySummary:

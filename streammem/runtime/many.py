@@ -1,8 +1,9 @@
 """Several sources, one after the other: one bad input never stops the rest."""
 
+import errno
 from collections.abc import Callable, Sequence
 
-from streammem.core.errors import BudgetError, Interrupted, StreamMemError
+from streammem.core.errors import BudgetError, Interrupted, StreamMemError, UsageError
 from streammem.core.results import IngestEvent, IngestRequest, IngestResult, OnEvent
 from streammem.runtime.ingest import ingest_source
 from streammem.storage.library import LibraryFolder
@@ -66,9 +67,20 @@ def ingest_guarded(
     except MemoryError:
         hint = "use a smaller encoder, or free memory"
         result = failed_result(source, BudgetError("the machine's memory is full", hint=hint))
+    except OSError as error:
+        result = failed_result(source, _refused(error))
     kind = "item_failed" if result.error else "item_done"
     on_event(IngestEvent(kind, result.source, result.memory_id, result=result))
     return result
+
+
+def _refused(error: OSError) -> StreamMemError:
+    """What the operating system refused, a full disk apart from the rest."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return BudgetError(f"the disk is full: {error}", hint="free some space", code="disk_full")
+    return UsageError(
+        f"{error}", hint="check the library's folder and its permissions", code="file_system"
+    )
 
 
 def failed_result(source: str, error: StreamMemError) -> IngestResult:

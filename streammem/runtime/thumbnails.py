@@ -8,10 +8,11 @@ from PIL import Image
 
 from streammem.core.budget import MIB, BudgetPlan
 from streammem.core.types import Pixels, Times
-from streammem.storage.pages import thumbnail_charge
+from streammem.storage.pages import longest_thumbnail, thumbnail_charge
 
-_SMALL = (96, 2048)
-_LARGE = (192, 6144)
+_SMALL_SIDE_PX = 96
+_LARGE_SIDE_PX = 192
+_PAGES = 2
 _LARGE_FROM_BYTES = 8 * MIB
 _QUALITIES = (60, 40, 20, 5)
 
@@ -26,7 +27,8 @@ class ThumbnailShelf:
 
     def __init__(self, plan: BudgetPlan, kept: Iterable[int] = ()) -> None:
         large = plan.total_bytes >= _LARGE_FROM_BYTES
-        self._side_px, self._max_bytes = _LARGE if large else _SMALL
+        self._side_px = _LARGE_SIDE_PX if large else _SMALL_SIDE_PX
+        self._max_bytes = longest_thumbnail(_PAGES, plan.page_bytes)
         self._capacity = plan.thumbnail_bytes // thumbnail_charge(self._max_bytes, plan.page_bytes)
         self._kept = set(kept)
 

@@ -64,20 +64,17 @@ class MemoryWriter:
         self.path = path
         self._lock = lock
         self._closed = False
+        self._sections: Mapping[str, bytes]
+        self._thumbnails: dict[int, int]
+        self._record: CommitRecord
+        self._in_doubt = False
         with ExitStack() as on_failure, translated(path):
             on_failure.callback(lock.release)
             self._connection = open_for_writing(path)
             on_failure.callback(self._connection.close)
-            self._connection.execute("BEGIN")
-            self.stored = get_memory(self._connection, path)
-            self._record = get_commit_record(self._connection)
-            self._connection.execute("COMMIT")
+            self.stored = self._load()
             on_failure.pop_all()
         self.plan = self.stored.plan
-        self._sections: Mapping[str, bytes] = self.stored.sections
-        self._thumbnails = dict(
-            zip(self.stored.thumbnail_keys, self.stored.thumbnail_lengths, strict=True)
-        )
         trim_usage(path, self._record.usage_absorbed)
 
     @classmethod
@@ -173,6 +170,9 @@ class MemoryWriter:
         """
         cues = tuple(storable_cue(cue) for cue in commit.cues)
         commit = replace(commit, sections=dict(commit.sections), cues=cues)
+        if self._in_doubt:
+            with translated(self.path):
+                self._load()
         thumbnails = {
             key: length
             for key, length in self._thumbnails.items()
@@ -190,6 +190,8 @@ class MemoryWriter:
         check_shares(self.plan, commit, record, thumbnails.values())
         with translated(self.path, self.plan):
             self._make_room(changes, commit)
+            # A signal may strike between the commit and the lines that note it.
+            self._in_doubt = True
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 self._write(commit, changes, record, commit.thumbnails_dropped | replaced)
@@ -200,7 +202,7 @@ class MemoryWriter:
                 raise
         absorbed_more = record.usage_absorbed != self._record.usage_absorbed
         self._sections, self._record = commit.sections, record
-        self._thumbnails = thumbnails
+        self._thumbnails, self._in_doubt = thumbnails, False
         if absorbed_more:
             trim_usage(self.path, record.usage_absorbed)
         if self.wal_bytes > self.plan.wal_bytes // 2:
@@ -232,6 +234,19 @@ class MemoryWriter:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _load(self) -> StoredMemory:
+        """Read what lies in the file, which later commits are compared with."""
+        self._connection.execute("BEGIN")
+        try:
+            stored = get_memory(self._connection, self.path)
+            self._record = get_commit_record(self._connection)
+        finally:
+            self._connection.execute("ROLLBACK")
+        self._sections = stored.sections
+        self._thumbnails = dict(zip(stored.thumbnail_keys, stored.thumbnail_lengths, strict=True))
+        self._in_doubt = False
+        return stored
 
     def _next_record(
         self, commit: Commit, changes: ChunkChanges, thumbnails: Mapping[int, int]

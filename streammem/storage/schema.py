@@ -119,8 +119,3 @@ def has_full_text_search() -> bool:
     finally:
         connection.close()
     return True
-
-
-def database_version() -> str:
-    """The version of SQLite in use."""
-    return sqlite3.sqlite_version

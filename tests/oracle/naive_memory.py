@@ -48,6 +48,7 @@ class NaiveMemory:
         self.evicted: list[NaiveCell] = []
         self.event = NaiveEvent()
         self.usual = (0.02, 0.0004, 1.0)
+        self.before = (0.02, 0.02)
         self.next_id = 1
 
     def write(self, frame: NDArray[np.float32], pts_s: float) -> None:
@@ -55,7 +56,8 @@ class NaiveMemory:
         row = to_fixed_point(frame[None])[0].astype(np.int64)
         if self.event.rows:
             surprise = self._surprise(row)
-            if self._cuts(surprise):
+            change = int(np.sum((row - self.event.rows[-1]) ** 2)) / 2 / FIXED_ONE**2
+            if self._cuts(surprise, change):
                 self._close_event(pts_s)
             else:
                 self.event.surprises.append(surprise)
@@ -67,7 +69,7 @@ class NaiveMemory:
         distances = [int(np.sum((row - member) ** 2)) for member in self.event.rows]
         return sum(distances) / 2 / len(distances) / FIXED_ONE**2
 
-    def _cuts(self, surprise: float) -> bool:
+    def _cuts(self, surprise: float, change: float) -> bool:
         """The rule of the boundary, with the event's statistics computed anew."""
         s = self.settings
         mean, variance, count = self.usual
@@ -75,22 +77,21 @@ class NaiveMemory:
         own_mean = sum(own) / len(own) if own else 0.0
         own_square = sum((value - own_mean) ** 2 for value in own)
         weight = len(own) + s.prior_frames
-        expected = (len(own) * own_mean + s.prior_frames * mean) / weight
-        spread = (own_square + s.prior_frames * variance) / weight
+        usual = min(mean + 0.8463 * sqrt(variance / 0.5595), s.usual_limit)
+        expected = (len(own) * own_mean + s.prior_frames * usual) / weight
+        spread = (own_square + s.prior_frames * variance / 0.5595) / weight
         limit = s.gamma * sqrt(spread * (1 + 1 / len(self.event.rows)))
-        excess = surprise - expected
-        surprising = (
-            excess > max(limit, s.surprise_floor) and len(self.event.rows) >= s.min_event_frames
-        )
-        sample = expected + max(2 * sqrt(spread), s.surprise_floor) if surprising else surprise
+        surprising = surprise - expected > max(limit, s.surprise_floor)
         step = max(1 / (count + 1), 1 / s.memory_frames)
-        delta = sample - mean
+        delta = min(change, *self.before) - mean
+        self.before = (change, self.before[0])
         self.usual = (
             mean + step * delta,
             (1 - step) * (variance + step * delta**2),
             min(count + 1, s.memory_frames),
         )
-        return surprising or len(self.event.rows) >= s.max_event_frames
+        frames = len(self.event.rows)
+        return (surprising and frames >= s.min_event_frames) or frames >= s.max_event_frames
 
     def _close_event(self, end_s: float) -> None:
         event, self.event = self.event, NaiveEvent()

@@ -142,7 +142,7 @@ class _Writer:
 
 @pytest.mark.parametrize(
     ("budget_bytes", "commits", "longest"),
-    [(256 * KIB, 40, False), (1024 * KIB, 25, True), (32 * 1024 * KIB, 5, True)],
+    [(256 * KIB, 40, True), (1024 * KIB, 25, True), (32 * 1024 * KIB, 5, True)],
 )
 @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32))

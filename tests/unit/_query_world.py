@@ -1,4 +1,4 @@
-"""A world of words for question tests: an encoder whose axes are words, and memories made by hand."""
+"""A world of words for question tests: words are axes of the encoder, memories hand-made."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -32,7 +32,9 @@ DIM = len(WORDS) + OTHER_AXES
 class WordEncoder(Encoder):
     """Every word is an axis; a picture is named by its first pixel, which indexes the axes."""
 
-    def __init__(self, *, kind: str = "image", background: bool = True, name: str = "words") -> None:
+    def __init__(
+        self, *, kind: str = "image", background: bool = True, name: str = "words"
+    ) -> None:
         self._kind = kind
         self._has_background = background
         self._spec = EncoderSpec(

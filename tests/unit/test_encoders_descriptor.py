@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from streammem.encoders._descriptor import DescriptorEncoder
+from streammem.encoders.descriptor_space import BLOCKS, REST
 
 ENCODER = DescriptorEncoder()
 RGB = {
@@ -179,6 +180,22 @@ def test_a_cut_is_not_a_movement():
     for row in (2, 3):
         quiet, busy = motion(features, row)
         assert quiet > busy
+
+
+def test_all_but_motion_is_bit_for_bit_independent_of_the_batch():
+    """Alone, in a batch, at another place of it: every other coordinate keeps its bits."""
+    frames = np.random.default_rng(2).integers(0, 256, (6, 3, 60, 80), dtype=np.uint8)
+    kept = np.ones(ENCODER.spec.dim, bool)
+    kept[BLOCKS["motion"].span] = kept[REST] = False
+
+    together = ENCODER.encode_images(frames)
+    turned = ENCODER.encode_images(frames[::-1])
+
+    for row in range(len(frames)):
+        alone = ENCODER.encode_images(frames[row : row + 1])
+        for other, place in ((together, row), (turned, len(frames) - 1 - row)):
+            np.testing.assert_array_equal(other.embeddings[place][kept], alone.embeddings[0][kept])
+            np.testing.assert_array_equal(other.tokens[place][:, kept], alone.tokens[0][:, kept])
 
 
 def test_padding_changes_nothing():

@@ -16,7 +16,8 @@ def cuts(frames: np.ndarray) -> list[int]:
     for i in range(1, len(frames)):
         members = frames[first:i]
         surprise = float(np.mean(np.sum((members - frames[i]) ** 2, axis=1)) / 2)
-        cut, state = RULE.step(state, surprise, i - first)
+        change = float(np.sum((frames[i] - frames[i - 1]) ** 2) / 2)
+        cut, state = RULE.step(state, surprise, change, i - first)
         if cut:
             found.append(i)
             first = i
@@ -81,14 +82,30 @@ def test_slow_drift_is_cut_at_the_latest_by_length() -> None:
     assert max(np.diff(found)) <= 64
 
 
-def test_a_strobe_raises_its_own_threshold() -> None:
-    """Two alternating pictures do not for ever make one event a frame."""
-    frames, _ = stream([1, 1], 64, 0, 0)
-    frames = np.tile(frames, (2000, 1))
+@pytest.mark.parametrize("length", [2, 3, 4])
+def test_quick_cuts_are_all_found(length: int) -> None:
+    """A montage of shots of two to four frames stays as many events, however long it runs."""
+    frames, truth = stream([length] * 300, 256, 0.3, 0.5)
+
+    missed = set(truth) - set(cuts(frames))
+
+    assert len(missed) <= 6
+
+
+def test_a_stream_of_nothing_but_noise_is_learned() -> None:
+    """Frames that all differ alike soon end up inside events instead of one event a frame."""
+    frames, _ = stream([1] * 300, 256, 0.5, 0.5)
 
     found = np.array(cuts(frames))
 
-    assert np.count_nonzero(found >= 3000) <= 1000 // 4
+    assert np.count_nonzero(found >= 150) <= 150 // 10
+
+
+def test_a_montage_does_not_blind_the_rule() -> None:
+    """Scenes after a stretch of single frames are cut where they begin."""
+    frames, truth = stream([1] * 100 + [25, 2, 25, 2, 25, 2, 25], 256, 0.3, 0.5)
+
+    assert set(truth[103:]) <= set(cuts(frames))
 
 
 def test_noise_does_not_cut_often() -> None:

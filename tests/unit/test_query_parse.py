@@ -24,7 +24,8 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("When do you see the dog in the video?", "when", "the dog", {}),
     ("At what time does the cat show up?", "when", "the cat", {}),
     ("At which point does the man fall?", "when", "the man fall", {}),
-    ("when does the person in the grey cardigan leave?", "when", "the person in the grey cardigan leave", {}),
+    ("when does the person in the grey cardigan leave?", "when",
+     "the person in the grey cardigan leave", {}),
     ("Can you tell me when the bus arrives?", "when", "the bus arrives", {}),
     ("Please show me the moments with a bicycle", "when", "a bicycle", {}),
     ("Find the red car", "when", "the red car", {}),
@@ -56,7 +57,8 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("Is there a cat in the first ten minutes?", "exists", "a cat",
      {"asked": "yes_no", "start_s": 0.0, "end_s": 600.0}),
     # count
-    ("how many times did the man sit down after 1:30?", "count", "the man sit down", {"start_s": 90.0}),
+    ("how many times did the man sit down after 1:30?", "count", "the man sit down",
+     {"start_s": 90.0}),
     ("How often does the blue room show up?", "count", "the blue room", {}),
     ("How many times is the red room seen?", "count", "the red room", {}),
     ("how often is the screen blue", "count", "the screen blue", {}),
@@ -77,9 +79,11 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("What is the total duration of the red scenes?", "duration", "the red scenes", {}),
     ("How long is the video?", "duration", "", {}),
     ("How long after the red screen does the dog appear?", "duration", "",
-     {"relation": "between", "anchor": "the red screen", "anchor_end": "the dog", "asked": "interval"}),
+     {"relation": "between", "anchor": "the red screen", "anchor_end": "the dog",
+      "asked": "interval"}),
     ("How long before the red screen does the dog appear?", "duration", "",
-     {"relation": "between", "anchor": "the dog", "anchor_end": "the red screen", "asked": "interval"}),
+     {"relation": "between", "anchor": "the dog", "anchor_end": "the red screen",
+      "asked": "interval"}),
     ("How long until the dog appears?", "duration", "",
      {"relation": "before", "anchor": "the dog", "asked": "interval"}),
     ("how long between the red screen and the blue room", "duration", "",
@@ -122,7 +126,8 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
      {"relation": "after", "anchor": "the red scene"}),
     ("When did the person leave for the second time after the red scene?", "order",
      "the person leave", {"relation": "after", "anchor": "the red scene", "ordinal": 2}),
-    ("When is the first time the red screen appears?", "order", "the red screen", {"relation": "first"}),
+    ("When is the first time the red screen appears?", "order", "the red screen",
+     {"relation": "first"}),
     ("When is the green meadow first seen?", "order", "the green meadow", {"relation": "first"}),
     ("When did the dog last appear?", "order", "the dog", {"relation": "last"}),
     ("When was the last time we saw the red car?", "order", "the red car", {"relation": "last"}),
@@ -130,7 +135,8 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
      {"relation": "nth", "ordinal": 2}),
     ("What is the third time the dog appears?", "order", "the dog",
      {"relation": "nth", "ordinal": 3, "asked": "content"}),
-    ("What is the second scene?", "order", "", {"relation": "nth", "ordinal": 2, "asked": "content"}),
+    ("What is the second scene?", "order", "",
+     {"relation": "nth", "ordinal": 2, "asked": "content"}),
     ("What is the second to last scene?", "order", "",
      {"relation": "nth", "ordinal": -2, "asked": "content"}),
     ("What is shown first?", "order", "", {"relation": "first", "asked": "content"}),
@@ -152,12 +158,13 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("When do they talk about the weather?", "said", "the weather", {"asked": "said"}),
     ("what does the sign say?", "read", "the sign", {"asked": "read"}),
     ("What is written on the door?", "read", "the door", {"asked": "read"}),
-    ("What text is on the screen?", "read", "", {"asked": "read"}),
+    ("What text is on the screen?", "read", "the screen", {"asked": "read"}),
     # now
     ("What's on screen now?", "now", "", {"relative": _relative(END, 5.0, 0.0)}),
     ("Is there a dog right now?", "now", "a dog",
      {"relative": _relative(END, 5.0, 0.0), "asked": "yes_no"}),
-    ("What did the person do just now?", "now", "the person", {"relative": _relative(END, 10.0, 0.0)}),
+    ("What did the person do just now?", "now", "the person",
+     {"relative": _relative(END, 10.0, 0.0)}),
     ("What is currently shown?", "now", "", {"relative": _relative(END, 5.0, 0.0)}),
     # what_at
     ("What is shown at 0:12?", "what_at", "", {"start_s": 12.0, "end_s": 12.0}),
@@ -166,9 +173,11 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
      {"start_s": 10.0, "end_s": 10.0, "asked": "colour"}),
     ("What happens from 04:49-06:20?", "what_at", "", {"start_s": 289.0, "end_s": 380.0}),
     ("What happens after 1:30?", "what_at", "", {"start_s": 90.0}),
-    ("What happened in the last 30 seconds?", "what_at", "", {"relative": _relative(END, 30.0, 0.0)}),
+    ("What happened in the last 30 seconds?", "what_at", "",
+     {"relative": _relative(END, 30.0, 0.0)}),
     ("What was shown 20 seconds ago?", "what_at", "", {"relative": _relative(END, 20.0, 20.0)}),
-    ("What do you see at the beginning?", "what_at", "", {"relative": _relative("fraction", 0.0, 0.2)}),
+    ("What do you see at the beginning?", "what_at", "",
+     {"relative": _relative("fraction", 0.0, 0.2)}),
     ("who is in the room at 1:00", "what_at", "in the room", {"start_s": 60.0, "end_s": 60.0}),
     ("Where is the cat?", "what_at", "the cat", {}),
     ("What is the man holding?", "what_at", "the man holding", {}),
@@ -212,9 +221,7 @@ _DEFAULTS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(("text", "intent", "phrase", "fields"), CASES, ids=[c[0] for c in CASES])
-def test_parse_question_reads(
-    text: str, intent: str, phrase: str, fields: dict[str, Any]
-) -> None:
+def test_parse_question_reads(text: str, intent: str, phrase: str, fields: dict[str, Any]) -> None:
     """Every question of the table gets exactly its fields, the others their defaults."""
     question = parse_question(text)
 
@@ -276,13 +283,15 @@ def test_quoted_words_are_not_read_as_times_or_order() -> None:
 
 def test_a_text_without_end_is_cut_and_noted() -> None:
     """A megabyte of text is read only in its beginning, and says so."""
-    question = parse_question("when does the dog bark " * 50_000)
+    question = parse_question(f"when does the {'small ' * 200_000} dog bark")
 
     assert question.intent == "when"
     assert f"only the first {MAX_READ_CHARS} characters of the question were read" in question.notes
 
 
-@pytest.mark.parametrize("text", ["\x00\x00", "?!?", "before", "after?", "when", "(a) (b)", "at 1:30"])
+@pytest.mark.parametrize(
+    "text", ["\x00\x00", "?!?", "before", "after?", "when", "(a) (b)", "at 1:30"]
+)
 def test_fragments_are_understood_as_something(text: str) -> None:
     """Texts that are no questions still become one of the intents."""
     assert parse_question(text).intent in {"when", "describe", "what_at", "order"}

@@ -498,6 +498,36 @@ def test_without_a_log_everything_works_with_the_rollback_journal(
     assert verify_memory(path).problems == ()
 
 
+def test_an_interrupt_right_after_a_commit_does_not_confuse_the_next(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C may strike when the transaction is made but not yet noted; nothing is mixed up."""
+    with MemoryWriter.create(path, META, PLAN) as writer:
+        writer.commit(_commit(1))
+        sections = dict(writer.current().sections)
+        connection = writer._connection
+
+        class _Interrupted:
+            def __getattr__(self, name: str) -> object:
+                return getattr(connection, name)
+
+            def execute(self, statement: str, *arguments: object) -> object:
+                done = connection.execute(statement, *arguments)
+                if statement == "COMMIT":
+                    raise KeyboardInterrupt
+                return done
+
+        monkeypatch.setattr(writer, "_connection", _Interrupted())
+        with pytest.raises(KeyboardInterrupt):
+            writer.commit(_commit(2))
+        monkeypatch.setattr(writer, "_connection", connection)
+        third = replace(_commit(3), sections={**sections, "ledger": b"third"})
+        writer.commit(third)
+
+    assert read_memory(path).sections == third.sections
+    assert verify_memory(path).problems == ()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="a lock style of unix")
 def test_use_log_says_where_there_is_none(path: Path) -> None:
     """SQLite cannot share memory with this lock style, as on some network folders."""

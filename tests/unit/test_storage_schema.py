@@ -9,6 +9,7 @@ from streammem.core.budget import plan_budget
 from streammem.core.errors import MemoryFileError, MissingError
 from streammem.core.types import Channel, Cue, EncoderSpec, RuntimeChoice
 from streammem.storage.chunks import digest
+from streammem.storage.database import database_facts
 from streammem.storage.memory_file import MemoryWriter, read_memory, read_meta
 from streammem.storage.records import Commit, MemoryMeta, Progress, dump_json
 from streammem.storage.rows import crc, settings_to_json
@@ -158,6 +159,7 @@ def test_without_full_text_search_the_remedy_is_named(
 ) -> None:
     """A SQLite without FTS5 is a missing dependency, exit code 5, and no file is left."""
     assert has_full_text_search()
+    assert database_facts() == (sqlite3.sqlite_version, True)
     monkeypatch.setattr("streammem.storage.schema.has_full_text_search", lambda: False)
     with pytest.raises(MissingError, match="lacks FTS5") as refusal:
         MemoryWriter.create(path, META, PLAN)

@@ -1,0 +1,55 @@
+"""Retrieval stays fast on large memories."""
+
+import time
+
+import numpy as np
+
+from streammem.core.types import Background, EncoderSpec, TextFeatures, Tier
+from streammem.query.engine import QueryMemory, QueryOptions, find
+from streammem.query.parse import parse_question
+from tests.unit._query_world import HandSnapshot, WordEncoder
+
+CELLS, DIM = 10_000, 512
+# The bar is 10 ms; a busy machine may take some times as long, a loop over cells far longer.
+LIMIT_S = 0.04
+
+
+class WideEncoder(WordEncoder):
+    """512 numbers a vector; every text means the same direction."""
+
+    def __init__(self) -> None:
+        super().__init__(name="wide")
+        rng = np.random.default_rng(0)
+        vectors = rng.normal(size=(512, DIM)).astype(np.float32)
+        self.vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        self._spec = EncoderSpec("wide", "wide", 8, (0.0,) * 3, (1.0,) * 3, "nearest", DIM, None)
+
+    def encode_text(self, text: str) -> TextFeatures:
+        return TextFeatures(self.vectors[0])
+
+    def background(self) -> Background:
+        return Background(self.vectors[1:])
+
+
+def test_ten_thousand_cells_are_searched_in_milliseconds() -> None:
+    """Medians over when, exists, count and order, without the text encoder."""
+    encoder = WideEncoder()
+    rng = np.random.default_rng(1)
+    keys = rng.normal(size=(CELLS, DIM)).astype(np.float32)
+    keys[::100] += 12 * encoder.vectors[0]
+    keys /= np.linalg.norm(keys, axis=1, keepdims=True)
+    rows, starts = np.arange(CELLS), 4.0 * np.arange(CELLS)
+    snapshot = HandSnapshot(
+        rows, (Tier.LONG_TERM,) * CELLS, keys, np.full(CELLS, 8), starts, rows, starts, starts + 4
+    )
+    memory = QueryMemory("wide", "wide.mp4", snapshot, encoder, 0.0, 4.0 * CELLS)
+
+    for text in ("when is it?", "is there a thing?", "how many times is it?", "is it now?"):
+        question = parse_question(text.replace("it", "red").replace("thing", "dog"))
+        find(question, [memory], QueryOptions())
+        seconds = []
+        for _ in range(7):
+            started_at = time.perf_counter()
+            find(question, [memory], QueryOptions())
+            seconds.append(time.perf_counter() - started_at)
+        assert np.median(seconds) < LIMIT_S, text
