@@ -79,6 +79,9 @@ def pull(model_id: str, on_progress: OnProgress = lambda done, total: None) -> P
         path = folder / str(record["file"])
         if path.is_file() and file_digest(path) == record["sha256"]:
             return path
+        # The hub's client trusts the age of a file that it once fetched, so a damaged one must go.
+        path.unlink(missing_ok=True)
+        (folder / PULL_RECORD).unlink()
     source = _source(name)
     path, sha256 = _fetch_weights(source, folder, on_progress)
     _check(path, sha256, source)

@@ -71,7 +71,6 @@ class SurpriseBoundary:
 
     gamma: float
     surprise_floor: float
-    usual_limit: float
     event_frames: tuple[int, int]
     memory_frames: int
     prior_frames: int
@@ -90,10 +89,11 @@ class SurpriseBoundary:
         distance to the last frame.
         """
         usual_mean, usual_variance, usual_count, mean, square, count, last, second_last = state
-        prior, usual_spread = self.prior_frames, usual_variance / _LEAST_VARIANCE
-        usual = min(usual_mean - _LEAST_MEAN * math.sqrt(usual_spread), self.usual_limit)
+        # After a wild stretch the mean falls before the variance does.
+        usual_deviation = min(math.sqrt(usual_variance / _LEAST_VARIANCE), usual_mean / 2)
+        usual, prior = usual_mean - _LEAST_MEAN * usual_deviation, self.prior_frames
         expected = (count * mean + prior * usual) / (count + prior)
-        variance = (square + prior * usual_spread) / (count + prior)
+        variance = (square + prior * usual_deviation * usual_deviation) / (count + prior)
         # One pair of frames varies more than a mean over many pairs.
         limit = self.gamma * math.sqrt(variance * (1 + 1 / event_frames))
         excess = surprise - expected

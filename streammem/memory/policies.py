@@ -22,8 +22,6 @@ class PolicySettings:
         gamma: Standard deviations above the usual surprise that start a new event.
         surprise_floor: Smallest excess of surprise that can start one; keeps pixel noise of a
             still scene from cutting it.
-        usual_limit: Change from frame to frame that is never taken for usual: a stretch wilder
-            than this is cut into single frames.
         min_event_frames: An event shorter than this is not ended by surprise.
         max_event_frames: An event ends after this many frames whatever it shows.
         memory_frames: Frames over which the usual change is averaged.
@@ -44,11 +42,10 @@ class PolicySettings:
 
     gamma: float = 3.0
     surprise_floor: float = 0.004
-    usual_limit: float = 0.35
     min_event_frames: int = 1
     max_event_frames: int = 64
     memory_frames: int = 32
-    prior_frames: int = 8
+    prior_frames: int = 5
     hole_factor: float = 4.0
     first_step_s: float = 0.5
     longest_first_step_s: float = 10.0
@@ -93,7 +90,6 @@ def _surprise(settings: PolicySettings) -> BoundaryRule:
     return SurpriseBoundary(
         gamma=settings.gamma,
         surprise_floor=settings.surprise_floor,
-        usual_limit=settings.usual_limit,
         event_frames=(settings.min_event_frames, settings.max_event_frames),
         memory_frames=settings.memory_frames,
         prior_frames=settings.prior_frames,

@@ -50,7 +50,8 @@ def ingest_source(
     existing = _find(library, identity, request)
     resume_id = None
     if existing is not None:
-        meta, progress = read_meta(library.path_of(existing))[:2]
+        view = read_meta(library.path_of(existing))
+        meta, progress = view.meta, view.progress
         problem = _difference(meta, identity, request, choice)
         if problem is None and not request.force:
             resume_id = existing
@@ -189,8 +190,9 @@ class _Ingestion:
                 ) as writer:
                     return self._remember(pipeline, reader, writer, should_stop, "done")
             except SourceError:
-                # Nothing of it could be read, so there is nothing to keep.
-                self._library.forget(memory_id)
+                # Where nothing could be read there is nothing to keep; the rest stays resumable.
+                if not path.exists() or read_meta(path).progress.written_frames == 0:
+                    self._library.forget(memory_id)
                 raise
 
     def _open_reader(self, encoder: Encoder, settings: Mapping[str, Any]) -> FrameReader:

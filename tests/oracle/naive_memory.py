@@ -77,9 +77,10 @@ class NaiveMemory:
         own_mean = sum(own) / len(own) if own else 0.0
         own_square = sum((value - own_mean) ** 2 for value in own)
         weight = len(own) + s.prior_frames
-        usual = min(mean + 0.8463 * sqrt(variance / 0.5595), s.usual_limit)
+        deviation = min(sqrt(variance / 0.5595), mean / 2)
+        usual = mean + 0.8463 * deviation
         expected = (len(own) * own_mean + s.prior_frames * usual) / weight
-        spread = (own_square + s.prior_frames * variance / 0.5595) / weight
+        spread = (own_square + s.prior_frames * deviation**2) / weight
         limit = s.gamma * sqrt(spread * (1 + 1 / len(self.event.rows)))
         surprising = surprise - expected > max(limit, s.surprise_floor)
         step = max(1 / (count + 1), 1 / s.memory_frames)

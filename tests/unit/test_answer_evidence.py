@@ -73,7 +73,8 @@ ANSWERS = [
     ("Is the screen red or green at 0:12?", "'green': from 00:00:10.000 to 00:00:20.000."),
     ("How many scenes are there?",
      "4 scenes can be told apart by their look: from 00:00:00.000 to 00:00:10.000, from "
-     "00:00:10.000 to 00:00:20.000, from 00:00:20.000 to 00:00:25.000 and from 00:00:25.000 to 00:00:40.000."),
+     "00:00:10.000 to 00:00:20.000, from 00:00:20.000 to 00:00:25.000 and from "
+     "00:00:25.000 to 00:00:40.000."),
     ("Describe the first 20 seconds",
      "The longest stretches: from 00:00:00.000 to 00:00:10.000 red; from 00:00:10.000 to "
      "00:00:20.000 green."),

@@ -16,7 +16,7 @@ KIB, MIB = 1 << 10, 1 << 20
 
 
 @pytest.mark.parametrize("dim", [1, 64, 128, 512, 1152, 4096])
-@pytest.mark.parametrize("budget_bytes", [48 * KIB, 64 * KIB, 100_000, MIB, 20 * MIB, 64 * MIB])
+@pytest.mark.parametrize("budget_bytes", [64 * KIB, 100_000, MIB, 20 * MIB, 64 * MIB])
 @pytest.mark.parametrize("tokens", [0, 1, 49])
 def test_the_worst_case_is_within_the_budget(dim: int, budget_bytes: int, tokens: int) -> None:
     """The fullest memory of a plan fits, and wastes little where slots are not the limit."""

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from streammem.core.types import Channel, Evidence, Tier
-from streammem.query.second_look import SecondLook, refine_evidence
+from streammem.query.second_look import SecondLook, _Seen, _tightened, refine_evidence
 from tests.unit._query_world import WORDS, WordEncoder
 
 RED, BLUE = WORDS.index("red"), WORDS.index("blue")
@@ -21,38 +21,41 @@ def evidence(start_s: float, end_s: float, number: int = 1) -> Evidence:
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> str:
-    """Forty pictures, read as one a second: red from 12 to 20 with one blurred at 15, else blue."""
+    """Forty pictures, one a second: red from 12 to 20, else blue."""
     for second in range(40):
-        red = 12 <= second < 20 and second != 15
-        pixels = np.full((8, 8, 3), RED if red else BLUE, np.uint8)
+        pixels = np.full((8, 8, 3), RED if 12 <= second < 20 else BLUE, np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"{second:03d}.png")
     return str(tmp_path)
 
 
-def seconds_a_picture(pictures: str) -> float:
-    """The time that the reader gives a picture of a folder."""
-    from streammem.video.reader import ReaderOptions, open_reader
-
-    with open_reader(pictures, ReaderOptions(sample_hz=100.0)) as reader:
-        frames = reader.frames()
-        return -next(frames).frame.pts_s + next(frames).frame.pts_s
-
-
 def test_borders_are_found_in_the_source(pictures: str) -> None:
-    """A coarse span becomes the red stretch; a hole of one blurred picture does not cut it."""
-    step_s = seconds_a_picture(pictures)
-    options = SecondLook(sample_hz=2 / step_s, pad_s=4 * step_s)
+    """A span that begins too early and ends too early becomes the red stretch."""
+    (found,), notes = refine_evidence([evidence(10, 18)], "red", WordEncoder(), pictures)
 
-    (found,), notes = refine_evidence(
-        [evidence(10 * step_s, 18 * step_s)], "red", WordEncoder(), pictures, options
-    )
-
-    hole_is_short = step_s <= 0.5
-    assert (found.start_s, found.end_s) == pytest.approx(
-        (12 * step_s, (20 if hole_is_short else 15) * step_s)
-    )
-    assert found.time_s == pytest.approx(12 * step_s)
+    assert (found.start_s, found.end_s, found.time_s) == (12.0, 20.0, 12.0)
     assert notes == ()
+
+
+def test_a_border_of_what_was_decoded_is_no_border_of_the_scene(pictures: str) -> None:
+    """Where red goes on to the edge of what was looked at, the old times stay."""
+    options = SecondLook(pad_s=1.0)
+
+    (found,), _ = refine_evidence([evidence(14, 17)], "red", WordEncoder(), pictures, options)
+
+    assert (found.start_s, found.end_s) == (14.0, 17.0)
+
+
+@pytest.mark.parametrize(("hole_frames", "end_s"), [(3, 8.0), (5, 3.0)])
+def test_a_short_hole_does_not_end_a_span(hole_frames: int, end_s: float) -> None:
+    """A blurred frame or two are bridged, a longer absence is an end."""
+    start_s = np.arange(80) / 8.0
+    scores = np.zeros(80)
+    scores[8:64] = 1.0
+    scores[24 : 24 + hole_frames] = 0.0
+
+    found = _tightened(evidence(0.0, 9.5), _Seen(start_s, start_s + 1 / 8, scores))
+
+    assert (found.start_s, found.end_s) == (1.0, end_s)
 
 
 def test_a_missing_source_leaves_evidence_and_says_so() -> None:
@@ -93,8 +96,6 @@ def test_spans_beyond_the_limit_are_left_alone(pictures: str) -> None:
 
 def test_a_span_without_contrast_is_left_alone(pictures: str) -> None:
     """Where every frame scores the same, there is no border to find."""
-    step_s = seconds_a_picture(pictures)
-    options = SecondLook(sample_hz=2 / step_s, pad_s=step_s)
-    item = evidence(30 * step_s, 34 * step_s)
+    item = evidence(30, 34)
 
-    assert refine_evidence([item], "red", WordEncoder(), pictures, options)[0] == (item,)
+    assert refine_evidence([item], "red", WordEncoder(), pictures)[0] == (item,)
