@@ -14,7 +14,6 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-
 # Mean and variance of the least of three normal samples.
 _LEAST_MEAN = -0.8463
 _LEAST_VARIANCE = 0.5595

@@ -32,7 +32,7 @@ def cell_dtype(code_bytes: int, tokens_per_cell: int, dim: int) -> np.dtype[np.v
         ("code", "u1", (code_bytes,)),
     ]  # fmt: skip
     if tokens_per_cell:
-        columns.append(("tokens", "i1", (tokens_per_cell, dim)))
+        columns.append(("tokens", "u1", (tokens_per_cell, dim)))
     return np.dtype(columns, align=True)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from streammem.core.types import Floats
 from streammem.memory.cells import NONE, CellTable
-from streammem.memory.codes import RowCode, rows_per_block
+from streammem.memory.codes import RowCode, inverse_lengths, rows_per_block
 
 # Rows compared in one pass: enough to share the decoding, few enough to waste little.
 _ROWS_PER_PASS = 4
@@ -194,14 +194,9 @@ class Neighbours:
             # Products of codes are exact integers: neither shape nor kernel changes them.
             np.matmul(right, left.T, out=products[first - others.start : last - others.start])
         squares, other_squares = rows["square_sum"][slots], rows["square_sum"][others]
-        factor = _inverse_length(squares)[:, None] * _inverse_length(other_squares)
+        factor = inverse_lengths(squares)[:, None] * inverse_lengths(other_squares)
         factor *= products.T
         lengths = (squares > 0)[:, None].astype(np.float32) + (other_squares > 0)
         distance = np.subtract(lengths, np.multiply(factor, 2, out=factor), out=factor)
         clamped: Floats = np.maximum(distance, 0, out=distance)
         return clamped
-
-
-def _inverse_length(squares: NDArray[np.uint32]) -> Floats:
-    lengths = np.sqrt(squares.astype(np.float32))
-    return np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)

@@ -33,6 +33,7 @@ class Event:
     exemplar_s: float = 0.0
     exemplar_surprise: float = 0.0
     use: int = 0
+    reads: int = 0
 
 
 @dataclass(slots=True)
@@ -85,11 +86,9 @@ class _Block:
         self._prefix = frames.copy()
         for row in range(1, frames.shape[0]):  # A cumulative sum along rows is five times slower.
             self._prefix[row] += self._prefix[row - 1]
-        self._squares: list[float] = np.einsum("ij,ij->i", frames, frames).tolist()
-        before = np.vstack((intake.last_frame, frames[:-1]))
-        self._changes: list[float] = (
-            np.square(frames - before).sum(axis=1) / (2 * _ONE_SQUARED)
-        ).tolist()
+        squares = np.einsum("ij,ij->i", frames, frames)
+        self._squares: list[float] = squares.tolist()
+        self._changes = _changes(intake.last_frame, frames, squares)
         self._to_prefix: list[float] = [0.0]
         self._to_prefix += np.einsum("ij,ij->i", frames[1:], self._prefix[:-1]).tolist()
         self._base: Wide = intake.event.sums
@@ -178,3 +177,13 @@ class _Block:
         if count:
             self._settle(count)
             self._intake.last_frame = self._frames[-1].copy()
+
+
+def _changes(last_frame: Wide, frames: Wide, squares: Wide) -> list[float]:
+    """Half the squared distance of each frame to the one before it."""
+    products = np.empty(frames.shape[0])
+    products[0] = frames[0] @ last_frame
+    np.einsum("ij,ij->i", frames[1:], frames[:-1], out=products[1:])
+    before = np.concatenate(([last_frame @ last_frame], squares[:-1]))
+    changes: list[float] = (((squares + before) / 2 - products) / _ONE_SQUARED).tolist()
+    return changes

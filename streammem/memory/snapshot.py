@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from streammem.core.types import Floats, Tier, Times
 from streammem.memory.codes import Bytes, RowCode
-from streammem.memory.tokens import TokenCodes, decode_tokens, unit_rows
+from streammem.memory.tokens import TokenCodes, square_sums, token_code, unit_rows
 
 Integers = NDArray[np.int64]
 
@@ -74,7 +74,13 @@ class MemorySnapshot:
     @cached_property
     def tokens(self) -> Floats:
         """Unit tokens float32 `[T D]`, decoded once."""
-        return _frozen(decode_tokens(self.token_codes))
+        code = token_code(self.row_code.dim)
+        return _frozen(code.unit_rows(self.token_codes, self._token_square_sum))
+
+    @cached_property
+    def _token_square_sum(self) -> NDArray[np.uint32]:
+        """The squared length of each token's code values."""
+        return square_sums(self.token_codes)
 
     @cached_property
     def _span_row(self) -> Integers:
@@ -111,9 +117,10 @@ class MemorySnapshot:
             ValueError: the query has another width or is not finite.
         """
         unit = self._unit(query)
-        scores: Floats = self.keys @ unit
+        scores = self.row_code.cosines(self.key_codes, self.key_square_sum, unit)
         if self.token_cell.size:
-            of_tokens: Floats = self.tokens @ unit
+            code = token_code(self.row_code.dim)
+            of_tokens = code.cosines(self.token_codes, self._token_square_sum, unit)
             firsts = np.flatnonzero(np.diff(self._token_row, prepend=-1))
             best = np.maximum.reduceat(of_tokens, firsts)
             rows = self._token_row[firsts]

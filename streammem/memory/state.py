@@ -208,7 +208,7 @@ def event_bytes(intake: Intake, dtype: np.dtype[np.void]) -> bytes:
     row["last_frame"] = intake.last_frame
     high, low = split_sum(event.time_sum_us)
     row["time_high"], row["time_low"] = high, low
-    for name in ("square_sum", "frames", "use", "start_s", "end_s", "exemplar_s"):
+    for name in ("square_sum", "frames", "use", "reads", "start_s", "end_s", "exemplar_s"):
         row[name] = getattr(event, name)
     row["exemplar_surprise"] = event.exemplar_surprise
     row["sums"] = event.sums
@@ -227,7 +227,7 @@ def read_event(data: bytes, plan: MemoryPlan) -> tuple[Event, Wide]:
     if len(data) != dtype.itemsize:
         raise MemoryFileError("the memory's open section has the wrong length")
     row: np.void = np.frombuffer(data, dtype)[0]
-    tokens = row["tokens"].copy() if plan.tokens_per_cell else np.zeros((0, plan.dim), np.int8)
+    tokens = row["tokens"].copy() if plan.tokens_per_cell else np.zeros((0, plan.dim), np.uint8)
     event = Event(
         sums=row["sums"].astype(np.float64),
         tokens=tokens,
@@ -239,5 +239,6 @@ def read_event(data: bytes, plan: MemoryPlan) -> tuple[Event, Wide]:
         exemplar_s=float(row["exemplar_s"]),
         exemplar_surprise=float(row["exemplar_surprise"]),
         use=int(row["use"]),
+        reads=int(row["reads"]),
     )
     return event, row["last_frame"].astype(np.float64)

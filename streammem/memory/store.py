@@ -83,7 +83,7 @@ class MemoryStore:
         self._tiers = Tiers(plan, policy, seed, self._ledger)
         settings = policy.settings
         empty = Event(
-            sums=np.zeros(plan.dim), tokens=np.zeros((plan.tokens_per_cell, plan.dim), np.int8)
+            sums=np.zeros(plan.dim), tokens=np.zeros((plan.tokens_per_cell, plan.dim), np.uint8)
         )
         self._intake = Intake(
             rule=policy.boundary(settings),
@@ -199,12 +199,7 @@ class MemoryStore:
         """
         if reads < 0 or any(times < 0 for times in returned.values()):
             raise ValueError("usage counts are never negative")
-        for cell_id in sorted(returned):
-            if cell_id == self._tiers.next_id and self._intake.event.frames:
-                self._intake.event.use += returned[cell_id]
-            else:
-                self._tiers.use(cell_id, returned[cell_id])
-        self._tiers.reads += reads
+        self._tiers.use(returned, reads, self._intake.event)
         self._usage_events += 1
 
     def close(self) -> None:

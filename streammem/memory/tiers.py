@@ -1,5 +1,6 @@
 """Moves cells from the open event to working to long-term, and keeps them within their slots."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -18,7 +19,7 @@ from streammem.memory.policies import PolicySet
 from streammem.memory.spans import SpanPool
 
 TIER_NAMES = {WORKING: Tier.WORKING, LONG_TERM: Tier.LONG_TERM}
-_USE_LIMIT = (1 << 32) - 1
+_COUNT_LIMIT = (1 << 32) - 1
 _SLOTS_AT_ONCE = 2048
 _VICTIMS_CONSIDERED = 64
 
@@ -66,12 +67,18 @@ class Tiers:
         else:
             self.working.append(slot)
 
-    def use(self, cell_id: int, times: int) -> None:
-        """Note that reading returned a cell; ids that are gone are passed over."""
-        slot = self.table.slot_of(cell_id)
-        if slot is not None:
-            row = self.table.rows[slot]
-            row["use"] = min(int(row["use"]) + times, _USE_LIMIT)
+    def use(self, returned: Mapping[int, int], reads: int, open_event: Event) -> None:
+        """Note what reading returned; ids that are gone are passed over."""
+        for cell_id, times in returned.items():
+            slot = self.table.slot_of(cell_id)
+            if slot is not None:
+                row = self.table.rows[slot]
+                row["use"] = min(int(row["use"]) + times, _COUNT_LIMIT)
+        if open_event.frames:
+            times = returned.get(self.next_id, 0)
+            open_event.use = min(open_event.use + times, _COUNT_LIMIT)
+            open_event.reads = min(open_event.reads + reads, _COUNT_LIMIT)
+        self.reads = min(self.reads + reads, _COUNT_LIMIT)
 
     def _new_cell(self, event: Event) -> int:
         slot = self.table.allocate()
@@ -79,7 +86,8 @@ class Tiers:
         row = self.table.rows[slot]
         row["id"], row["tier"], row["visits"] = self.next_id, WORKING, 1
         row["pinned"] = self.next_id == 1
-        row["mass"], row["use"], row["born_reads"] = event.frames, event.use, self.reads
+        row["mass"], row["use"] = event.frames, event.use
+        row["born_reads"] = max(0, self.reads - event.reads)
         row["time_high"], row["time_low"] = split_sum(event.time_sum_us)
         row["exemplar_s"] = event.exemplar_s
         row["code"] = encoded.codes[0]
@@ -149,7 +157,7 @@ class Tiers:
         kept["mass"] = mass + other_mass
         kept["visits"] += gone["visits"]
         kept["time_high"], kept["time_low"] = split_sum(_time_sum(kept) + _time_sum(gone))
-        kept["use"] = min(int(kept["use"]) + int(gone["use"]), _USE_LIMIT)
+        kept["use"] = min(int(kept["use"]) + int(gone["use"]), _COUNT_LIMIT)
         kept["born_reads"] = min(int(kept["born_reads"]), int(gone["born_reads"]))
         kept["pinned"] |= gone["pinned"]
         kept["tier"] = tier

@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streammem.core.types import Floats
+from streammem.memory.codes import RowCode, rows_per_block
 
-TokenCodes = NDArray[np.int8]
-_PEAK = 127
+TokenCodes = NDArray[np.uint8]
 
 
 def most_distinct(tokens: Floats, count: int) -> NDArray[np.int64]:
@@ -34,16 +34,23 @@ def unit_rows(rows: Floats) -> Floats:
     return unit
 
 
+def token_code(dim: int) -> RowCode:
+    """The code of tokens: one signed byte a coordinate, without a rotation."""
+    return RowCode(dim, bits=8)
+
+
 def encode_tokens(tokens: Floats, count: int) -> TokenCodes:
-    """Codes of the `count` most distinct of a frame's tokens, most distinct first."""
+    """Codes uint8 `[M D]` of the `count` most distinct of a frame's tokens, those first."""
     unit = unit_rows(tokens)
     unit = unit[most_distinct(unit, count)]
-    largest = np.abs(unit).max(axis=1, initial=0.0)
-    factor = np.divide(_PEAK, largest, out=np.zeros_like(largest), where=largest > 0)
-    codes: TokenCodes = np.rint(unit * factor[:, None]).astype(np.int8)
-    return codes
+    return token_code(unit.shape[1]).encode(unit.astype(np.float64)).codes
 
 
-def decode_tokens(codes: TokenCodes) -> Floats:
-    """Unit tokens float32 `[N D]`."""
-    return unit_rows(codes.astype(np.float32))
+def square_sums(codes: TokenCodes) -> NDArray[np.uint32]:
+    """The squared length of each row of code values."""
+    sums = np.empty(codes.shape[0], np.uint32)
+    step = rows_per_block(codes.shape[1])
+    for first in range(0, codes.shape[0], step):
+        values = codes[first : first + step].view(np.int8).astype(np.float32)
+        sums[first : first + step] = np.square(values).sum(axis=1)
+    return sums

@@ -35,7 +35,7 @@ class _Part:
     span_start_s: Times
     span_end_s: Times
     token_cell: NDArray[np.int64]
-    token_codes: NDArray[np.int8]
+    token_codes: NDArray[np.uint8]
 
 
 _OF_CELLS = (
@@ -81,7 +81,7 @@ def _cells(tiers: Tiers) -> _Part:
         token_cell = np.repeat(ids[with_tokens], token_codes.shape[1])
         token_codes = token_codes.reshape(-1, tiers.code.dim)
     else:
-        token_codes = np.zeros((0, tiers.code.dim), np.int8)
+        token_codes = np.zeros((0, tiers.code.dim), np.uint8)
         token_cell = np.zeros(0, np.int64)
     return _Part(
         ids=ids[slots],
@@ -115,7 +115,7 @@ def _open_event(tiers: Tiers, intake: Intake) -> _Part:
         mass=np.array([event.frames], np.int64),
         visits=np.array([1], np.int64),
         use=np.array([event.use], np.int64),
-        reads=np.zeros(1, np.int64),
+        reads=np.array([event.reads], np.int64),
         start_s=start_s,
         end_s=end_s,
         exemplar_s=np.array([event.exemplar_s]),
@@ -149,5 +149,5 @@ def _frames(tiers: Tiers, sensory: SensoryRing) -> _Part:
         span_start_s=rows["start_s"],
         span_end_s=rows["end_s"],
         token_cell=nothing[:0],
-        token_codes=np.zeros((0, tiers.code.dim), np.int8),
+        token_codes=np.zeros((0, tiers.code.dim), np.uint8),
     )

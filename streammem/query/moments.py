@@ -168,7 +168,8 @@ class _Spans:
         if window.instant:
             inside = (start_s <= window.start_s) & (end_s > window.start_s)
             inside |= (start_s == end_s) & (start_s == window.start_s)
-            return cls(rows[inside], start_s[inside], end_s[inside], strengths[rows[inside]])
+            stop_s = np.minimum(end_s[inside], window.limit_s)
+            return cls(rows[inside], start_s[inside], stop_s, strengths[rows[inside]])
         low = np.maximum(start_s, window.start_s)
         high = np.minimum(end_s, window.end_s)
         # A sliver at the border of the window is the neighbour's last frame, not a visit.

@@ -135,7 +135,7 @@ def _event_spans(
     start_s, end_s = snapshot.span_start_s, snapshot.span_end_s
     if window.instant:
         inside = (start_s <= window.start_s) & (end_s > window.start_s)
-        low, high = start_s, end_s
+        low, high = start_s, np.minimum(end_s, window.limit_s)
     else:
         low, high = np.maximum(start_s, window.start_s), np.minimum(end_s, window.end_s)
         inside = (high > low) & (

@@ -45,6 +45,7 @@ _LEADS = (
     r"(?:time|times|moment|moments|point|points|timestamp|part|minute|second)\b"
     rf"(?:\s+(?:in|of|during)\s+{VIDEO})?",
     rf"where\s+(?:in|during)\s+{VIDEO}",
+    rf"(?:in|during|throughout)\s+{VIDEO}",
     r"(?:show|find|locate|get|give|jump|go|take|skip|bring)(?:\s+me)?(?:\s+to)?(?:\s+(?:all\s+)?"
     r"(?:the\s+)?(?:exact\s+)?(?:moments?|parts?|points?|times?|scenes?|segments?|places?)"
     r"\s+(?:when|where|in\s+which|that|with|of|at\s+which))?\b",

@@ -17,7 +17,8 @@ class Window:
     """A half-open range [start_s, end_s) of one memory; an instant where both are equal.
 
     `limited` says that the question named it; `inside` that the memory covers any of it, and
-    `covered` all of it, without gaps worth mentioning. `notes` tell what is missing.
+    `covered` all of it, without gaps worth mentioning. `notes` tell what is missing. Nothing from
+    `limit_s` on may be told, also where an instant lies in a span that goes on beyond it.
     """
 
     start_s: float
@@ -26,6 +27,7 @@ class Window:
     inside: bool = True
     covered: bool = True
     notes: tuple[str, ...] = ()
+    limit_s: float = math.inf
 
     @property
     def instant(self) -> bool:
@@ -63,11 +65,14 @@ def resolve_window(question: Question, memory: QueryMemory, options: QueryOption
     if problem is not None:
         return Window(start_s, start_s, True, inside=False, covered=False, notes=(problem,))
     if instants:
+        # Another restriction, or another instant, may exclude this one.
+        allowed = start_s <= instants[0] and stop_s >= min(instants[0], end_s)
         start_s = stop_s = _nudged(instants[0], memory, end_s)
-        inside = memory.start_s <= start_s < end_s and len(set(instants)) == 1
+        inside = allowed and memory.start_s <= start_s < end_s
     else:
         inside = start_s < stop_s
-    return _with_notes(Window(start_s, stop_s, limited, inside), question, memory, options)
+    window = Window(start_s, stop_s, limited, inside, limit_s=end_s)
+    return _with_notes(window, question, memory, options)
 
 
 def gaps_in(memory: QueryMemory, start_s: float, end_s: float) -> tuple[Gap, ...]:

@@ -211,7 +211,9 @@ def _between(text: str, match: re.Match[str]) -> Relation:
 
 def _leading(marker: re.Match[str], tail: str) -> Relation | None:
     """Read a clause in front: "After the red scene, what appears?"."""
-    if marker["when"] and re.match(rf"(?:{_AUX}|before|after|while)\b", tail, re.IGNORECASE):
+    if marker["when"] and re.match(
+        rf"(?:{_AUX}|before|after|while|in|during|exactly)\b", tail, re.IGNORECASE
+    ):
         return None
     if re.match(r"(?:which|what)\b", tail, re.IGNORECASE):
         return None

@@ -196,7 +196,7 @@ class LibraryFolder:
 def safe_id(text: str) -> str:
     """The text as a name that is a file name on every system: no separators, not too long."""
     text = unicodedata.normalize("NFC", text)
-    name = _UNSAFE.sub("-", text).strip(". ").lstrip("-")
+    name = _UNSAFE.sub("-", text).rstrip(". ").lstrip("-. ")
     encoded = name.encode("utf-8", "surrogateescape")[:_MAX_NAME_BYTES]
     name = encoded.decode("utf-8", "ignore").rstrip(". ")
     if _RESERVED.fullmatch(name):

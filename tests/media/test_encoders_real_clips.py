@@ -1,4 +1,4 @@
-"""The encoders on real footage: shots are told apart, and the quick path sees what the slow sees."""
+"""The encoders on real footage: shots are told apart, quick and slow preparation agree."""
 
 import json
 from pathlib import Path

@@ -1,12 +1,13 @@
 """The default policy once more, in clear loops over every pair and with Python integers."""
 
+import itertools
 from dataclasses import dataclass, field
 from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streammem.memory.codes import FIXED_ONE, RowCode, to_fixed_point
+from streammem.memory.codes import FIXED_ONE, EncodedRows, RowCode, to_fixed_point
 from streammem.memory.governor import MemoryPlan
 from streammem.memory.policies import PolicySettings
 
@@ -122,10 +123,15 @@ class NaiveMemory:
             spans=[(event.pts_s[0], end_s)],
             exemplar_s=event.pts_s[best],
             code=encoded.codes[0].tobytes(),
-            values=self.code.values(encoded.codes)[0],
+            values=self._values(encoded),
             scale=np.float32(encoded.scale[0] / (len(event.rows) * FIXED_ONE)),
             pinned=self.next_id == 2,
         )
+
+    def _values(self, encoded: EncodedRows) -> NDArray[np.float32]:
+        """Code values; a zero key has none, whatever its code says."""
+        values = self.code.values(encoded.codes)[0]
+        return values if encoded.square_sum[0] else np.zeros_like(values)
 
     def _promote(self, cell: NaiveCell) -> None:
         self.long_term.append(cell)
@@ -194,7 +200,7 @@ class NaiveMemory:
             spans=self._joined(older.spans + younger.spans, self.settings.spans_per_cell),
             exemplar_s=younger.exemplar_s if fit[1] > fit[0] else older.exemplar_s,
             code=encoded.codes[0].tobytes(),
-            values=self.code.values(encoded.codes)[0],
+            values=self._values(encoded),
             scale=np.float32(encoded.scale[0] / FIXED_ONE),
             pinned=older.pinned or younger.pinned,
             use=older.use + younger.use,
@@ -205,7 +211,7 @@ class NaiveMemory:
         """Spans in order, touching ones joined, then the closest until at most `most`."""
         spans = sorted(spans)
         while True:
-            gaps = [right[0] - left[1] for left, right in zip(spans, spans[1:], strict=False)]
+            gaps = [right[0] - left[1] for left, right in itertools.pairwise(spans)]
             if not gaps or (min(gaps) > 0 and len(spans) <= most):
                 return spans
             at = gaps.index(min(gaps))

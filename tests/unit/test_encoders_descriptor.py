@@ -252,7 +252,7 @@ def test_labels_name_what_is_seen():
 
 
 def test_background_is_balanced_over_the_labels():
-    """Every label is about as strong over the background as any other, so thresholds are fair."""
+    """Each label can reach a confidence over 0.5, and none is so rare that little suffices."""
     labels, background = ENCODER.labels(), ENCODER.background()
 
     scores = background.vectors @ labels.vectors.T
@@ -260,5 +260,5 @@ def test_background_is_balanced_over_the_labels():
 
     assert background.vectors.shape == (256, ENCODER.spec.dim)
     np.testing.assert_allclose(np.linalg.norm(background.vectors, axis=1), 1.0, atol=2e-3)
-    assert ratio.min() > 2.5
+    assert ratio.min() > background.midpoint
     assert ratio.max() < 6.5

@@ -31,7 +31,13 @@ def test_the_worst_case_is_within_the_budget(dim: int, budget_bytes: int, tokens
 
 @pytest.mark.parametrize(
     ("dim", "budget_bytes", "bits"),
-    [(512, MIB, 8), (512, 64 * 1152, 2), (512, 16 * KIB, 1), (128, 16 * KIB, 4), (1152, 64 * KIB, 1)],
+    [
+        (512, MIB, 8),
+        (512, 64 * 1152, 2),
+        (512, 16 * KIB, 1),
+        (128, 16 * KIB, 4),
+        (1152, 64 * KIB, 1),
+    ],
 )
 def test_codes_narrow_as_the_budget_does(dim: int, budget_bytes: int, bits: int) -> None:
     """The widest code is taken that leaves room for enough cells."""

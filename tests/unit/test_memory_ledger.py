@@ -39,7 +39,7 @@ def test_reasons_that_differ_are_named_so() -> None:
     for i in range(9):
         ledger.record(i * 10.0, i * 10.0 + 1, "gap", 0, f"reason {i}")
 
-    assert list(ledger)[0] == LedgerEntry(0.0, 11.0, "gap", 0, "several reasons")
+    assert next(iter(ledger)) == LedgerEntry(0.0, 11.0, "gap", 0, "several reasons")
 
 
 def test_a_long_reason_is_cut_between_characters() -> None:
@@ -48,7 +48,7 @@ def test_a_long_reason_is_cut_between_characters() -> None:
 
     ledger.record(0.0, 1.0, "gap", 0, "é" * 60)
 
-    assert list(ledger)[0].reason == "é" * 23
+    assert next(iter(ledger)).reason == "é" * 23
 
 
 @pytest.mark.parametrize(

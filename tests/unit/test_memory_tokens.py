@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from streammem.memory.tokens import decode_tokens, encode_tokens, most_distinct
+from streammem.memory.tokens import encode_tokens, most_distinct, square_sums, token_code
 
 
 def test_the_most_distinct_tokens_come_first() -> None:
@@ -25,7 +25,8 @@ def test_decoded_tokens_are_unit_and_close() -> None:
     tokens = np.random.default_rng(0).standard_normal((3, 64)).astype(np.float32) * 9
     tokens[2] = 0
 
-    decoded = decode_tokens(encode_tokens(tokens, 3))
+    codes = encode_tokens(tokens, 3)
+    decoded = token_code(64).unit_rows(codes, square_sums(codes))
 
     rows = most_distinct(tokens / np.maximum(np.linalg.norm(tokens, axis=1), 1)[:, None], 3)
     lengths = np.linalg.norm(decoded, axis=1)

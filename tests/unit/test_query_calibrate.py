@@ -112,6 +112,8 @@ MEMORY = memory_of([Cell("red", [(10, 70)])], gaps=(Gap(30.0, 40.0, "undecodable
         ({"start_s": 0.0, "end_s": 20.0}, {}, (10.0, 20.0), True, False),
         ({"start_s": 45.0, "end_s": 90.0}, {}, (45.0, 70.0), True, False),
         ({"start_s": 80.0}, {}, (80.0, 70.0), False, False),
+        ({"start_s": 50.0, "end_s": 50.0}, {"start_s": 55.0}, (50.0, 50.0), False, False),
+        ({"start_s": 50.0, "end_s": 50.0}, {"end_s": 45.0}, (50.0, 50.0), False, False),
         ({"start_s": 45.0}, {"at_s": 60.0}, (45.0, 60.0), True, True),
         ({"start_s": 65.0}, {"at_s": 60.0}, (65.0, 60.0), False, False),
         ({"start_s": 45.0}, {"start_s": 50.0, "end_s": 55.0}, (50.0, 55.0), True, True),

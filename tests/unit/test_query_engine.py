@@ -185,6 +185,8 @@ def test_at_hides_everything_later() -> None:
     assert asked("what is on screen now?", options=early).labels[0][0] == "green"
     assert asked("what is shown?", options=early).labels[0][0] == "green"
     assert asked("how long is the video?", options=early).value == 12.0
+    assert spans(asked("what is shown at 0:11?", options=early)) == [(10.0, 12.0)]
+    assert spans(asked("is it green at 0:11?", options=early)) == [(10.0, 12.0)]
 
 
 def test_options_restrict_the_range() -> None:

@@ -28,6 +28,7 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
      "the person in the grey cardigan leave", {}),
     ("Can you tell me when the bus arrives?", "when", "the bus arrives", {}),
     ("Please show me the moments with a bicycle", "when", "a bicycle", {}),
+    ("When in the video does the dog bark?", "when", "the dog bark", {}),
     ("Find the red car", "when", "the red car", {}),
     ("Show me when the door opens", "when", "the door opens", {}),
     ("Where in the video is the lighthouse?", "when", "the lighthouse", {}),
