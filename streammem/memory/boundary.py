@@ -24,19 +24,18 @@ class BoundaryState(NamedTuple):
 
     `usual_count` frames made `usual_mean` and `usual_variance`; `event_count` surprises made
     `event_mean` and `event_square` (sum of squared deviations); `last` and `second_last` are the
-    changes before. The first values are a guess that counts as one frame: too low for a shaky
-    stream, which is cut a few frames more until it is learned; a higher one would overlook the
-    first scenes of embeddings whose cosines all lie near one.
+    changes before. The first values are a guess that counts as one frame: high enough not to
+    cut a shaky stream at once, and forgotten within the first scene.
     """
 
-    usual_mean: float = 0.02
-    usual_variance: float = 0.0004
+    usual_mean: float = 0.1
+    usual_variance: float = 0.0009
     usual_count: float = 1.0
     event_mean: float = 0.0
     event_square: float = 0.0
     event_count: float = 0.0
-    last: float = 0.02
-    second_last: float = 0.02
+    last: float = 0.1
+    second_last: float = 0.1
 
 
 class BoundaryRule(Protocol):

@@ -69,8 +69,9 @@ def open_dtype(dim: int, tokens_per_cell: int) -> np.dtype[np.void]:
     """The open event: exact sums, the last frame and, where kept, its exemplar's tokens."""
     columns: list[tuple[str, str] | tuple[str, str, tuple[int, ...]]] = [
         ("time_low", "<u8"), ("time_high", "<i8"), ("square_sum", "<u8"), ("frames", "<u4"),
-        ("use", "<u4"), ("reads", "<u8"), ("start_s", "<f8"), ("end_s", "<f8"), ("exemplar_s", "<f8"),
-        ("exemplar_surprise", "<f8"), ("sums", "<i4", (dim,)), ("last_frame", "<i2", (dim,)),
+        ("use", "<u4"), ("reads", "<u8"), ("start_s", "<f8"), ("end_s", "<f8"),
+        ("exemplar_s", "<f8"), ("exemplar_surprise", "<f8"),
+        ("sums", "<i4", (dim,)), ("last_frame", "<i2", (dim,)),
     ]  # fmt: skip
     if tokens_per_cell:
         columns.append(("tokens", "u1", (tokens_per_cell, dim)))

@@ -59,7 +59,8 @@ class MemoryStore:
         Args:
             dim: Width of embeddings and tokens.
             budget_bytes: What `nbytes` may reach.
-            policy: Name of a policy set, or a set of one's own.
+            policy: Name of a policy set, or one of those sets with other settings, which are
+                stored with the memory.
             seed: Fixes whatever a policy draws at random, and the rotation of narrow codes.
             tokens_per_frame: Tokens that come with each frame; 0 keeps none.
 

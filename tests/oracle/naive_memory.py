@@ -48,8 +48,8 @@ class NaiveMemory:
         self.long_term: list[NaiveCell] = []
         self.evicted: list[NaiveCell] = []
         self.event = NaiveEvent()
-        self.usual = (0.02, 0.0004, 1.0)
-        self.before = (0.02, 0.02)
+        self.usual = (0.1, 0.0009, 1.0)
+        self.before = (0.1, 0.1)
         self.next_id = 1
 
     def write(self, frame: NDArray[np.float32], pts_s: float) -> None:

@@ -61,11 +61,11 @@ def test_consolidation_equals_the_naive_one(
 ) -> None:
     """Incremental links choose the pairs that comparing all pairs for every event chooses."""
     policy = replace(POLICIES["streammem"], settings=settings)
-    frames = wandering(dim, 500, dim)
+    frames = wandering(dim, 400, dim)
     store = MemoryStore(dim, budget_bytes, policy, seed=dim)
     naive = naive_memory.NaiveMemory(store.plan, settings, seed=dim)
 
-    for first in range(0, 500, 100):
+    for first in range(0, 400, 100):
         pts_s = np.arange(first, first + 100) * 0.25
         store.write(frames[first : first + 100], pts_s)
         for frame, now_s in zip(frames[first : first + 100], pts_s.tolist(), strict=True):

@@ -22,9 +22,7 @@ HARSH = replace(
     ),
 )
 # Anything alike is one, so that cells with tokens merge long before their slots are full.
-EAGER = replace(
-    DEFAULT, settings=replace(DEFAULT.settings, max_event_frames=9, same_distance=0.8)
-)
+EAGER = replace(DEFAULT, settings=replace(DEFAULT.settings, max_event_frames=9, same_distance=0.8))
 QUICK = settings(max_examples=25, deadline=None)
 
 
