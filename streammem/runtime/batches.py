@@ -18,6 +18,7 @@ from streammem.video.reader import FrameReader, SampledFrame
 
 _QUEUE_BATCHES = 2
 _POLL_S = 0.2
+_PADDED_TO = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,13 @@ def _batch(held: list[SampledFrame], next_pts_s: float, longest_s: float, *, ful
 
 
 def encode_padded(encoder: Encoder, batch: Batch) -> FrameFeatures:
-    """Features of a batch; a short one is padded with its last picture to the fixed batch size."""
+    """Features of a batch; a short one is padded with its last picture to a multiple of eight.
+
+    Only the last batch of a stream is short, and it is never resumed in the middle, so its size
+    depends on the stream alone and a resumed run pads it alike.
+    """
     count = len(batch.pts_s)
-    missing = encoder.runtime.batch_size - count
+    missing = min(-count % _PADDED_TO, encoder.runtime.batch_size - count)
     if missing <= 0:
         return encoder.encode_images(batch.pixels)
     padding = np.repeat(batch.pixels[-1:], missing, axis=0)

@@ -11,6 +11,7 @@ from streammem.core.budget import plan_budget
 from streammem.core.errors import Interrupted, SourceError, UsageError
 from streammem.core.results import IngestEvent, IngestRequest, IngestResult, OnEvent
 from streammem.core.timebase import format_time
+from streammem.core.types import RuntimeChoice
 from streammem.encoders.base import Encoder
 from streammem.encoders.load import EncoderChoice, choose_encoder, load_encoder
 from streammem.runtime.batches import EncodedBatch, EncodingPipeline
@@ -30,10 +31,31 @@ from streammem.video.reader import (
 CHANNELS = ("vision",)
 
 
+class EncoderKeeper:
+    """Loads encoders and keeps the last one, so that the sources of one run share it."""
+
+    def __init__(self) -> None:
+        self._key: tuple[object, ...] | None = None
+        self._encoder: Encoder | None = None
+
+    def load(
+        self, encoder_id: str, weights: str | None, device: str, runtime: RuntimeChoice | None
+    ) -> Encoder:
+        """The encoder, loaded only if it is not the one used last."""
+        key = (encoder_id, weights, device, runtime)
+        if self._encoder is None or key != self._key:
+            self._encoder = load_encoder(
+                encoder_id, weights=weights, device=device, runtime=runtime
+            )
+            self._key = key
+        return self._encoder
+
+
 def ingest_source(
     source: str,
     library: LibraryFolder,
     request: IngestRequest,
+    encoders: EncoderKeeper,
     *,
     on_event: OnEvent,
     should_stop: Callable[[], bool],
@@ -65,7 +87,7 @@ def ingest_source(
                 code="settings_differ",
             )
     on_event(IngestEvent("note", redact(source), message=f"encoder {choice.id}: {choice.reason}"))
-    ingestion = _Ingestion(source, identity, library, request, choice, on_event)
+    ingestion = _Ingestion(source, identity, library, request, choice, encoders, on_event)
     replaced = existing if resume_id is None else None
     result = ingestion.run(resume_id, replaced, should_stop)
     return _timed(result, source, started_at)
@@ -140,6 +162,7 @@ class _Ingestion:
         library: LibraryFolder,
         request: IngestRequest,
         choice: EncoderChoice,
+        encoders: EncoderKeeper,
         on_event: OnEvent,
     ) -> None:
         self._source = source
@@ -148,6 +171,7 @@ class _Ingestion:
         self._library = library
         self._request = request
         self._choice = choice
+        self._encoders = encoders
         self._on_event = on_event
         self._plan = plan_budget(request.budget_bytes)
 
@@ -159,8 +183,8 @@ class _Ingestion:
             return self._run_new(replaced_id, should_stop)
         with MemoryWriter.open(self._library.path_of(resume_id)) as writer:
             meta = writer.stored.meta
-            encoder = load_encoder(
-                meta.encoder.id, weights=self._choice.weights, runtime=meta.runtime
+            encoder = self._encoders.load(
+                meta.encoder.id, self._choice.weights, meta.runtime.device, meta.runtime
             )
             if encoder.spec.digest != meta.encoder.digest:
                 raise UsageError(
@@ -173,8 +197,8 @@ class _Ingestion:
                 return self._remember(pipeline, reader, writer, should_stop, "resumed")
 
     def _run_new(self, replaced_id: str | None, should_stop: Callable[[], bool]) -> IngestResult:
-        encoder = load_encoder(
-            self._choice.id, weights=self._choice.weights, device=self._request.device
+        encoder = self._encoders.load(
+            self._choice.id, self._choice.weights, self._request.device, None
         )
         with self._open_reader(encoder, {}) as reader:
             if replaced_id is not None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from streammem.core.errors import BudgetError, Interrupted, StreamMemError, UsageError
 from streammem.core.results import IngestEvent, IngestRequest, IngestResult, OnEvent
-from streammem.runtime.ingest import ingest_source
+from streammem.runtime.ingest import EncoderKeeper, ingest_source
 from streammem.storage.library import LibraryFolder
 from streammem.video.identity import redact
 
@@ -32,12 +32,13 @@ def ingest_many(
         InterruptedRun: `should_stop` said so.
     """
     results: list[IngestResult] = []
+    encoders = EncoderKeeper()
     for source in sources:
         if should_stop():
             raise InterruptedRun(Interrupted("stopped", hint="run it again to go on"), results)
         try:
             result = ingest_guarded(
-                source, library, request, on_event=on_event, should_stop=should_stop
+                source, library, request, encoders, on_event=on_event, should_stop=should_stop
             )
         except Interrupted as stop:
             raise InterruptedRun(stop, results) from stop
@@ -49,6 +50,7 @@ def ingest_guarded(
     source: str,
     library: LibraryFolder,
     request: IngestRequest,
+    encoders: EncoderKeeper,
     *,
     on_event: OnEvent,
     should_stop: Callable[[], bool],
@@ -59,7 +61,9 @@ def ingest_guarded(
         Interrupted: `should_stop` said so.
     """
     try:
-        result = ingest_source(source, library, request, on_event=on_event, should_stop=should_stop)
+        result = ingest_source(
+            source, library, request, encoders, on_event=on_event, should_stop=should_stop
+        )
     except Interrupted:
         raise
     except StreamMemError as error:

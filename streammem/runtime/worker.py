@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 from streammem.core.errors import Interrupted, StreamMemError
 from streammem.core.results import IngestEvent, IngestRequest
+from streammem.runtime.ingest import EncoderKeeper
 from streammem.runtime.many import failed_result, ingest_guarded
 from streammem.storage.library import LibraryFolder
 
@@ -68,6 +69,7 @@ def main() -> None:
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     link = _Link(replies)
+    encoders = EncoderKeeper()
 
     def forward(event: IngestEvent) -> None:
         if event.kind in ("started", "note", "progress"):
@@ -77,7 +79,7 @@ def main() -> None:
         source = link.next_source()
         try:
             result = ingest_guarded(
-                source, library, request, on_event=forward, should_stop=link.stop.is_set
+                source, library, request, encoders, on_event=forward, should_stop=link.stop.is_set
             )
         except Interrupted as stop:
             link.send("interrupted", error_to_wire(stop))
