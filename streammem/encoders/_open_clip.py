@@ -1,15 +1,20 @@
 """The adapter for open_clip models: CLIP, SigLIP, MobileCLIP."""
 
+import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
+from zipfile import is_zipfile
 
 import numpy as np
 import open_clip
 import torch
+from torch.overrides import TorchFunctionMode
+from torch.utils import serialization
 
 from streammem.core.assets import asset_folder
 from streammem.core.errors import MissingError
@@ -36,14 +41,15 @@ from streammem.encoders.preprocess import Preprocessing, fit
 from streammem.encoders.preprocess_facts import stated_preprocessing
 from streammem.encoders.runtime_choice import pick_batch_size, pick_dtype
 
-_DTYPES: Final = {
-    "float32": torch.float32,
-    "bfloat16": torch.bfloat16,
-    "float16": torch.float16,
-}
-_TIMED_PICTURES: Final = 8
+_DTYPES: Final = {name: getattr(torch, name) for name in ("float32", "bfloat16", "float16")}
+_TIMED_PICTURES: Final = 4
 _TEXT_BATCH: Final = 64
 _SLOW_S: Final = 2.0
+_RANDOM_FILLS: Final = (
+    torch.Tensor.normal_, torch.Tensor.uniform_, torch.nn.init.normal_, torch.nn.init.uniform_,
+    torch.nn.init.trunc_normal_, torch.nn.init.kaiming_normal_, torch.nn.init.kaiming_uniform_,
+    torch.nn.init.xavier_normal_, torch.nn.init.xavier_uniform_,
+)  # fmt: skip
 
 _Encoded = tuple[torch.Tensor, torch.Tensor | None]
 
@@ -62,9 +68,7 @@ def load_open_clip(
     place = resolve_device(runtime.device if runtime else device)
     quick_gelu = bool(open_clip.get_pretrained_cfg(name.arch, name.tag).get("quick_gelu"))
     try:
-        model = open_clip.create_model(
-            name.arch, pretrained=str(weights), force_quick_gelu=quick_gelu, weights_only=True
-        )
+        model = _load_model(name.arch, weights, quick_gelu=quick_gelu)
     except MemoryError:
         raise
     except Exception as error:
@@ -76,6 +80,52 @@ def load_open_clip(
             code="weights_unusable",
         ) from error
     return OpenClipEncoder(name, weights, model.to(place), preprocessing, runtime)
+
+
+def _load_model(arch: str, weights: Path, *, quick_gelu: bool) -> Any:
+    """The model in float32 with the weights of a file, mapped where its format allows.
+
+    Mapped weights are read when used: a question never touches the image tower, and processes
+    share the pages. Random numbers and a copy over them would take most of the loading time.
+    """
+    if weights.suffix != ".safetensors" and not is_zipfile(weights):
+        return open_clip.create_model(
+            arch, pretrained=str(weights), force_quick_gelu=quick_gelu, weights_only=True
+        )
+    with _NoRandomStart(), _no_word_of_random_weights():
+        model = open_clip.create_model(arch, load_weights=False, force_quick_gelu=quick_gelu)
+    model.load_state_dict = partial(model.load_state_dict, assign=True)
+    with serialization.config.patch("load.mmap", True):  # type: ignore[attr-defined]
+        open_clip.load_checkpoint(model, str(weights), strict=True, weights_only=True)
+    del model.load_state_dict
+    return model.to(torch.float32)
+
+
+@contextmanager
+def _no_word_of_random_weights() -> Iterator[None]:
+    """Silence open_clip's warning that a model has no weights yet; they are loaded right after."""
+
+    def quiet(record: logging.LogRecord) -> bool:
+        return "No pretrained weights" not in record.getMessage()
+
+    root = logging.getLogger()
+    root.addFilter(quiet)
+    try:
+        yield
+    finally:
+        root.removeFilter(quiet)
+
+
+class _NoRandomStart(TorchFunctionMode):
+    """Leaves out the random numbers that a model starts with: strict loading replaces them all."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        given = kwargs or {}
+        if func in _RANDOM_FILLS:
+            return given["tensor"] if "tensor" in given else args[0]
+        return func(*args, **given)
 
 
 class OpenClipEncoder(Encoder):
@@ -123,7 +173,7 @@ class OpenClipEncoder(Encoder):
         chosen = self._given_runtime or self._measured_runtime()
         if self._device.type == "cpu":
             torch.set_num_threads(chosen.threads)
-        self._tower.visual.to(_DTYPES[chosen.dtype])
+        self._tower = self._tower.copy(_DTYPES[chosen.dtype])
         return chosen
 
     def encode_images(self, pixels: Pixels) -> FrameFeatures:
@@ -240,8 +290,12 @@ class _Tower:
             self._encode, self.token_grid = self._attention_pooled, (rows, columns)
 
     def copy(self, dtype: torch.dtype) -> "_Tower":
-        """The same tower in another number type; this one stays as it is."""
-        return _Tower(deepcopy(self.visual).to(dtype))
+        """The same tower in another number type; weights that are of that type are shared."""
+        own = [*self.visual.parameters(), *self.visual.buffers()]
+        converted: dict[int, Any] = {
+            id(tensor): _converted(tensor, dtype) for tensor in own if tensor.is_floating_point()
+        }
+        return _Tower(deepcopy(self.visual, converted))
 
     def encode(self, pictures: torch.Tensor) -> _Encoded:
         """Embeddings `[B D]` and tokens `[B P D]` or None, not yet of unit norm."""
@@ -283,6 +337,13 @@ class _Tower:
         alone = features.reshape(batch * count, 1, width)
         tokens = head(trunk.forward_head(alone)).reshape(batch, count, -1)
         return head(trunk.forward_head(features)), tokens
+
+
+def _converted(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    converted = tensor.detach().to(dtype)
+    if isinstance(tensor, torch.nn.Parameter):
+        return torch.nn.Parameter(converted, requires_grad=False)
+    return converted
 
 
 def _unit(vectors: torch.Tensor) -> torch.Tensor:
