@@ -1,17 +1,12 @@
-"""Names the ways a memory may consolidate, and gathers every number that steers one."""
+"""Gathers the rules of a policy of cells in tiers, and every number that steers one."""
 
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, fields
 from typing import Any, Self
 
-from streammem.core.errors import UsageError
 from streammem.memory.boundary import BoundaryRule, SurpriseBoundary
-from streammem.memory.consolidation import PairCost, mass_weighted_cost
-from streammem.memory.eviction import VictimRule, least_used
-
-BOUNDED = "bounded"
-MERGING = "merging"
-CELLULAR = "cellular"
+from streammem.memory.consolidation import PairCost
+from streammem.memory.eviction import VictimRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +64,7 @@ class PolicySettings:
         return cls(**named)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PolicySet:
     """One way to consolidate: pure functions and what they promise.
 
@@ -86,7 +81,8 @@ class PolicySet:
     victim: VictimRule
 
 
-def _surprise(settings: PolicySettings) -> BoundaryRule:
+def surprise_boundary(settings: PolicySettings) -> BoundaryRule:
+    """The default boundary with these settings."""
     return SurpriseBoundary(
         gamma=settings.gamma,
         surprise_floor=settings.surprise_floor,
@@ -94,30 +90,3 @@ def _surprise(settings: PolicySettings) -> BoundaryRule:
         memory_frames=settings.memory_frames,
         prior_frames=settings.prior_frames,
     )
-
-
-POLICIES = {
-    "streammem": PolicySet(
-        name="streammem",
-        traits=frozenset({BOUNDED, MERGING, CELLULAR}),
-        settings=PolicySettings(),
-        boundary=_surprise,
-        pair_cost=mass_weighted_cost,
-        victim=least_used,
-    ),
-}
-"""The policy sets by name."""
-
-
-def choose_policy(name: str) -> PolicySet:
-    """The policy set of that name.
-
-    Raises:
-        UsageError: there is none.
-    """
-    if name not in POLICIES:
-        known = ", ".join(sorted(POLICIES))
-        raise UsageError(
-            f"there is no policy {name!r}", hint=f"choose one of: {known}", code="unknown_policy"
-        )
-    return POLICIES[name]

@@ -1,33 +1,27 @@
-"""Turns the state of a memory into bytes and back, with nothing in it but numbers.
+"""Turns the state of cells in tiers into bytes and back, with nothing in it but numbers.
 
 The state is seven sections. Each keeps its parts at fixed places, so that storage, which
 writes the 4 KB pieces that changed, writes little: counters lie together in `head`, and a cell
 stays in its slot of `cells` and `links` for life.
 """
 
-import struct
-import zlib
-from collections.abc import Mapping
-from itertools import pairwise
-
 import numpy as np
 from numpy.typing import NDArray
 
-from streammem.core.errors import MemoryFileError, UsageError
+from streammem.core.errors import MemoryFileError
 from streammem.memory.boundary import BoundaryState
 from streammem.memory.cells import join_sum, split_sum
 from streammem.memory.codes import Wide
+from streammem.memory.container import overhead_bytes
+from streammem.memory.engine import Tally
 from streammem.memory.event import Event, Intake
-from streammem.memory.governor import MemoryPlan, worst_case_bytes
+from streammem.memory.governor import MemoryPlan, queue_bytes, worst_case_bytes
 from streammem.memory.ledger import KINDS, Evicted, Ledger
-from streammem.memory.policies import PolicySet, PolicySettings, choose_policy
-from streammem.memory.tiers import Tally, Tiers
+from streammem.memory.policies import PolicySettings
+from streammem.memory.tiers import Tiers
 from streammem.memory.timing import Clock
 
-FORMAT_VERSION = 1
 SECTIONS = ("head", "open", "sensory", "cells", "links", "spans", "ledger")
-_MAGIC = b"SMSTORE\0"
-_HEADER = struct.Struct(f"<8sII{len(SECTIONS)}Q")
 
 _PLAN = (
     ("dim", "<u4"), ("budget_bytes", "<u8"), ("tokens_per_frame", "<u4"), ("bits", "<u4"),
@@ -35,77 +29,36 @@ _PLAN = (
     ("sensory", "<u4"), ("ledger", "<u4"),
 )  # fmt: skip
 _TALLY = (
-    ("frames", "<u8"), ("next_id", "<u8"), ("reads", "<u8"), ("usage_events", "<u8"),
+    ("frames", "<u8"), ("next_id", "<u8"), ("reads", "<u8"),
     ("events", "<u8"), ("merges", "<u8"), ("first_free_cell", "<i4"),
-    ("first_free_span", "<i4"), ("working_count", "<u4"), ("closed", "u1"), ("has_frame", "u1"),
-    ("stated", "u1"), ("spare", "u1"), ("pts_s", "<f8"), ("end_s", "<f8"), ("step_s", "<f8"),
+    ("first_free_span", "<i4"), ("working_count", "<u4"), ("has_frame", "u1"),
+    ("stated", "u1"), ("spare", "u1", (2,)), ("pts_s", "<f8"), ("end_s", "<f8"), ("step_s", "<f8"),
     ("evicted_cells", "<u8"), ("evicted_mass", "<u8"), ("evicted_visits", "<u8"),
     ("evicted_high", "<i8"), ("evicted_low", "<u8"),
 )  # fmt: skip
 _HEAD = np.dtype([
-    ("format", "<u4"), *_PLAN, ("seed", "<i8"), ("policy", "S16"),
-    ("settings", "<f8", (len(PolicySettings().to_row()),)), *_TALLY,
+    *_PLAN, ("settings", "<f8", (len(PolicySettings().to_row()),)), *_TALLY,
     ("boundary", "<f8", (len(BoundaryState()),)), ("counts", "<u8", (len(KINDS),)),
 ])  # fmt: skip
 
-FIXED_BYTES = _HEADER.size + _HEAD.itemsize
-"""What header and counters take whatever the plan."""
+FIXED_BYTES = overhead_bytes(len(SECTIONS)) + _HEAD.itemsize
+"""What counters, and everything around the sections, take whatever the plan."""
 
 
 def empty_bytes(plan: MemoryPlan) -> int:
-    """Length of the packed sections that do not depend on how full the memory is."""
-    return FIXED_BYTES + 4 * plan.working + plan.open_dtype.itemsize
+    """Length of the sections that do not depend on how full the memory is."""
+    return _HEAD.itemsize + queue_bytes(plan.working) + plan.open_dtype.itemsize
 
 
-def pack(sections: Mapping[str, bytes]) -> bytes:
-    """Sections behind a header with their lengths and a checksum."""
-    parts = [sections[name] for name in SECTIONS]
-    checksum = 0
-    for part in parts:
-        checksum = zlib.crc32(part, checksum)
-    header = _HEADER.pack(_MAGIC, FORMAT_VERSION, checksum, *(len(part) for part in parts))
-    return b"".join([header, *parts])
-
-
-def unpack(data: bytes) -> dict[str, bytes]:
-    """The inverse of `pack`.
-
-    Raises:
-        MemoryFileError: the bytes are not a memory, are damaged or of a newer format.
-    """
-    if len(data) < _HEADER.size or not data.startswith(_MAGIC):
-        raise MemoryFileError("these bytes are not a memory")
-    _, version, checksum, *lengths = _HEADER.unpack_from(data)
-    _check_version(version)
-    if len(data) != _HEADER.size + sum(lengths):
-        raise MemoryFileError(f"the memory is cut: {len(data)} bytes are there")
-    if zlib.crc32(memoryview(data)[_HEADER.size :]) != checksum:
-        raise MemoryFileError("the memory is damaged: its checksum does not match")
-    ends = np.cumsum([_HEADER.size, *lengths]).tolist()
-    return {
-        name: data[start:end] for name, (start, end) in zip(SECTIONS, pairwise(ends), strict=True)
-    }
-
-
-def _check_version(version: int) -> None:
-    if version > FORMAT_VERSION:
-        raise MemoryFileError(
-            f"the memory has format {version}; this version reads up to {FORMAT_VERSION}",
-            hint="upgrade streammem",
-            code="memory_newer",
-        )
-
-
-def write_head(
-    plan: MemoryPlan, policy: PolicySet, seed: int, tiers: Tiers, intake: Intake, ledger: Ledger
-) -> NDArray[np.void]:
-    """The `head` section as a record of one, but for `closed` and `usage_events`."""
+def head_bytes(
+    plan: MemoryPlan, settings: PolicySettings, tiers: Tiers, intake: Intake, ledger: Ledger
+) -> bytes:
+    """The `head` section: counters, then the working cells' slots, oldest first."""
     head: NDArray[np.void] = np.zeros(1, _HEAD)
     values: dict[str, object] = {name: getattr(plan, name) for name, _ in _PLAN}
     high, low = split_sum(ledger.evicted.time_sum_us)
     values |= {
-        "format": FORMAT_VERSION, "seed": seed, "policy": policy.name.encode(),
-        "settings": policy.settings.to_row(), "frames": intake.frames_seen,
+        "settings": settings.to_row(), "frames": intake.frames_seen,
         "next_id": tiers.next_id, "reads": tiers.reads, "events": tiers.tally.events,
         "merges": tiers.tally.merges, "first_free_cell": tiers.table.first_free,
         "first_free_span": tiers.spans.first_free, "working_count": len(tiers.working),
@@ -117,13 +70,8 @@ def write_head(
     }  # fmt: skip
     for name, value in values.items():
         head[name][0] = value
-    return head
-
-
-def head_bytes(head: NDArray[np.void], plan: MemoryPlan, working: list[int]) -> bytes:
-    """The `head` section: counters, then the working cells' slots, oldest first."""
     queue = np.full(plan.working, -1, "<i4")
-    queue[: len(working)] = working
+    queue[: len(tiers.working)] = tiers.working
     return head.tobytes() + queue.tobytes()
 
 
@@ -131,12 +79,11 @@ def read_head(data: bytes) -> tuple[np.void, list[int]]:
     """Counters and working slots of a `head` section.
 
     Raises:
-        MemoryFileError: the section is too short or of a newer format.
+        MemoryFileError: the section has the wrong length.
     """
     if len(data) < _HEAD.itemsize or (len(data) - _HEAD.itemsize) % 4:
         raise MemoryFileError("the memory's head section has the wrong length")
     head: np.void = np.frombuffer(data, _HEAD, 1)[0]
-    _check_version(int(head["format"]))
     queue = np.frombuffer(data, "<i4", offset=_HEAD.itemsize)
     return head, queue[: int(head["working_count"])].tolist()
 
@@ -155,29 +102,9 @@ def read_plan(head: np.void) -> MemoryPlan:
     return plan
 
 
-def read_policy(head: np.void) -> PolicySet:
-    """The policy of a memory, with the settings it was made with.
-
-    Raises:
-        MemoryFileError: this version has no such policy.
-    """
-    name = bytes(head["policy"]).decode("ascii", "replace")
-    try:
-        policy = choose_policy(name)
-    except UsageError as error:
-        raise MemoryFileError(
-            f"the memory was made with the policy {name!r}, which this version does not have",
-            hint="upgrade streammem",
-        ) from error
-    settings = PolicySettings.from_row(tuple(head["settings"].tolist()))
-    return PolicySet(
-        name=policy.name,
-        traits=policy.traits,
-        settings=settings,
-        boundary=policy.boundary,
-        pair_cost=policy.pair_cost,
-        victim=policy.victim,
-    )
+def read_settings(head: np.void) -> PolicySettings:
+    """The settings that a memory was made with."""
+    return PolicySettings.from_row(tuple(head["settings"].tolist()))
 
 
 def restore_counters(head: np.void, tiers: Tiers, intake: Intake, ledger: Ledger) -> None:

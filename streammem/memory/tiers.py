@@ -1,7 +1,6 @@
 """Moves cells from the open event to working to long-term, and keeps them within their slots."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +10,7 @@ from streammem.core.types import Tier, Times
 from streammem.memory.cells import LONG_TERM, WORKING, CellTable, join_sum, split_sum
 from streammem.memory.codes import FIXED_ONE, RowCode, Wide
 from streammem.memory.consolidation import Merge, Neighbours
+from streammem.memory.engine import Tally
 from streammem.memory.event import Event
 from streammem.memory.eviction import first_that_keeps_coverage
 from streammem.memory.governor import MemoryPlan
@@ -24,16 +24,8 @@ _SLOTS_AT_ONCE = 2048
 _VICTIMS_CONSIDERED = 64
 
 
-@dataclass(slots=True)
-class Tally:
-    """What happened to cells since the store began."""
-
-    events: int = 0
-    merges: int = 0
-
-
 class Tiers:
-    """The working and long-term cells of one memory; `MemoryStore` is the only caller.
+    """The working and long-term cells of one memory; `TieredEngine` is the only caller.
 
     Invariants: every cell has at least one span; working cells are the youngest and are never
     merged with long-term ones; the cell of the stream's first event is pinned.

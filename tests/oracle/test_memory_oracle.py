@@ -63,7 +63,7 @@ def test_consolidation_equals_the_naive_one(
     policy = replace(POLICIES["streammem"], settings=settings)
     frames = wandering(dim, 400, dim)
     store = MemoryStore(dim, budget_bytes, policy, seed=dim)
-    naive = naive_memory.NaiveMemory(store.plan, settings, seed=dim)
+    naive = naive_memory.NaiveMemory(store.engine.plan, settings, seed=dim)
 
     for first in range(0, 400, 100):
         pts_s = np.arange(first, first + 100) * 0.25

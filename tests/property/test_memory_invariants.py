@@ -95,8 +95,8 @@ def streams(draw: st.DrawFn) -> Written:
 
 def time_sum_us(store: MemoryStore) -> int:
     """The exact sum of frame times over all live cells."""
-    rows, event = store._tiers.table.rows, store._intake.event
-    slots = store._tiers.table.slots
+    rows, event = store._engine.tiers.table.rows, store._engine.intake.event
+    slots = store._engine.tiers.table.slots
     pairs = zip(rows["time_high"][slots].tolist(), rows["time_low"][slots].tolist(), strict=True)
     return event.time_sum_us + sum((high << 64) + low for high, low in pairs)
 
@@ -110,8 +110,8 @@ def assert_sane(store: MemoryStore, written: Written, count: int) -> None:
     snapshot = store.snapshot()
     evicted = store.ledger.evicted
     assert int(snapshot.mass.sum()) + evicted.mass == count == store.frames
-    assert int(snapshot.visits.sum()) + evicted.visits == store._tiers.tally.events + (
-        1 if store._intake.event.frames else 0
+    assert int(snapshot.visits.sum()) + evicted.visits == store._engine.tiers.tally.events + (
+        1 if store._engine.intake.event.frames else 0
     )
     exact_us = sum(round(now_s * 1e6) for now_s in written.pts_s[:count].tolist())
     assert time_sum_us(store) + evicted.time_sum_us == exact_us
@@ -172,7 +172,7 @@ def test_budget_conservation_and_order_hold_after_every_call(written: Written) -
     store.close()
 
     assert_sane(store, written, written.frames.shape[0])
-    assert store._intake.event.frames == 0
+    assert store._engine.intake.event.frames == 0
 
 
 @QUICK

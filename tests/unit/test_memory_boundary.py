@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from streammem.memory.boundary import BoundaryState
-from streammem.memory.policies import POLICIES
+from streammem.memory.registry import POLICIES
 
 POLICY = POLICIES["streammem"]
 RULE = POLICY.boundary(POLICY.settings)

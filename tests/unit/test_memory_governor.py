@@ -47,7 +47,7 @@ def test_codes_narrow_as_the_budget_does(dim: int, budget_bytes: int, bits: int)
 @pytest.mark.parametrize("dim", [64, 512])
 def test_16_kib_is_enough(dim: int) -> None:
     """The default policy works from 16 KiB."""
-    assert MemoryStore(dim, 16 * KIB).plan.cells >= 64
+    assert MemoryStore(dim, 16 * KIB).engine.plan.cells >= 64
 
 
 @pytest.mark.parametrize("dim", [8, 512, 1152])
@@ -55,7 +55,7 @@ def test_a_budget_too_small_is_refused_with_the_smallest_that_works(dim: int) ->
     """The figure in the hint works, and 256 bytes less do not."""
     smallest = smallest_budget_bytes(dim, 0, FIXED_BYTES)
 
-    assert MemoryStore(dim, smallest).plan.budget_bytes == smallest
+    assert MemoryStore(dim, smallest).engine.plan.budget_bytes == smallest
     with pytest.raises(BudgetError, match=f"{dim}-wide") as caught:
         MemoryStore(dim, smallest - 256)
     assert caught.value.exit_code == 7

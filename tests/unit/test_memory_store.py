@@ -87,7 +87,7 @@ def test_close_refuses_writing_only() -> None:
     again = MemoryStore.from_bytes(store.to_bytes())
     assert again.closed
     assert again.to_bytes() == store.to_bytes()
-    assert store.counts_by_tier()[Tier.WORKING] == len(store._tiers.working)
+    assert store.counts_by_tier()[Tier.WORKING] == len(store._engine.tiers.working)
 
 
 def test_closing_an_empty_memory_leaves_it_empty() -> None:
@@ -124,7 +124,7 @@ def test_numbers_out_of_range_are_refused(arguments: dict[str, int]) -> None:
         (lambda data: b"x" + data[1:], "not a memory"),
         (lambda data: data[:-1], "the memory is cut"),
         (lambda data: data[:2000] + bytes([data[2000] ^ 1]) + data[2001:], "checksum"),
-        (lambda data: data[:8] + b"\x63" + data[9:], "format 99; this version reads up to 1"),
+        (lambda data: data[:8] + b"\x63" + data[9:], "format 99; this version reads up to 2"),
     ],
 )
 def test_damaged_bytes_are_refused(damage: Any, message: str) -> None:
@@ -154,7 +154,7 @@ def test_settings_travel_with_the_memory() -> None:
     again = MemoryStore.from_bytes(MemoryStore(16, 16_384, policy, seed=-3).to_bytes())
 
     assert again.policy == policy
-    assert again.plan == MemoryStore(16, 16_384).plan
+    assert again.engine.plan == MemoryStore(16, 16_384).engine.plan
 
 
 def test_bytes_by_tier_add_up_to_all_but_the_overhead() -> None:
@@ -177,7 +177,7 @@ def test_an_event_changes_few_bytes_of_the_sections() -> None:
     store = MemoryStore(128, 128 * 1024)
     frames = scenes(1000, 4, 128)
     store.write(frames, np.arange(4000) * 0.5)
-    assert store._tiers.table.full
+    assert store._engine.tiers.table.full
     before = store.sections()
 
     store.write(frames[:100], 2_000 + np.arange(100) * 0.5)
@@ -197,8 +197,8 @@ def test_the_first_cell_stays_and_ids_are_never_used_again() -> None:
 
     snapshot = store.snapshot()
 
-    assert store._tiers.tally.merges > 100
-    assert snapshot.ids.max() == store._tiers.next_id == store._tiers.tally.events + 1
+    assert store._engine.tiers.tally.merges > 100
+    assert snapshot.ids.max() == store._engine.tiers.next_id == store._engine.tiers.tally.events + 1
     first = int(np.flatnonzero(snapshot.ids == 1)[0])
     assert (snapshot.start_s[first], snapshot.end_s[first]) == (0.0, 5.0)
     assert (snapshot.visits[first], snapshot.mass[first]) == (1, 10)
@@ -211,7 +211,7 @@ def test_the_sensory_ring_holds_the_last_frames() -> None:
 
     rows = [row for row, tier in enumerate(snapshot.tiers) if tier == Tier.SENSORY]
 
-    assert len(rows) == store.plan.sensory == store.counts_by_tier()[Tier.SENSORY]
+    assert len(rows) == store.engine.plan.sensory == store.counts_by_tier()[Tier.SENSORY]
     assert snapshot.ids[rows].tolist() == list(range(-401 + len(rows), -401, -1))[::1]
     assert snapshot.start_s[rows].tolist() == [0.5 * i for i in range(400 - len(rows), 400)]
     assert snapshot.end_s[rows].tolist() == [0.5 * i for i in range(401 - len(rows), 401)]
