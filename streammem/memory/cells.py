@@ -17,27 +17,24 @@ LINK = np.dtype([("partner", "<i4"), ("cost", "<f4")])
 """Cheapest known merge of a cell; a free slot keeps the next free one in `partner`."""
 
 
-def cell_dtype(code_bytes: int, tokens_per_cell: int, dim: int) -> np.dtype[np.void]:
-    """One cell: 60 bytes of numbers, its key's code, its exemplar's tokens.
+def cell_dtype(sign_limbs: int) -> np.dtype[np.void]:
+    """One cell: 48 bytes of numbers and the signs of its key.
 
-    `time_high`, `time_low` are the two halves of the exact sum of frame times in microseconds;
+    `time_high`, `time_low` are the two parts of the exact sum of frame times in microseconds;
     `born_reads` is the count of reads when the cell came to be, so that reading touches only
-    cells that were returned. A key is `scale` times its code's values.
+    cells that were returned. `detail` is the place of the cell's detail or `NONE`; `flat` marks
+    a key of length 0, whose signs say nothing.
     """
-    columns: list[tuple[str, str] | tuple[str, str, tuple[int, ...]]] = [
-        ("mass", "<u8"), ("time_low", "<u8"), ("time_high", "<i8"), ("exemplar_s", "<f8"),
+    return np.dtype([
+        ("time_low", "<u8"), ("exemplar_s", "<f8"), ("time_high", "<i4"), ("mass", "<u4"),
         ("id", "<u4"), ("visits", "<u4"), ("use", "<u4"), ("born_reads", "<u4"),
-        ("scale", "<f4"), ("square_sum", "<u4"),
-        ("tier", "u1"), ("pinned", "u1"), ("token_count", "u1"), ("spare", "u1"),
-        ("code", "u1", (code_bytes,)),
-    ]  # fmt: skip
-    if tokens_per_cell:
-        columns.append(("tokens", "u1", (tokens_per_cell, dim)))
-    return np.dtype(columns, align=True)
+        ("detail", "<i4"), ("tier", "u1"), ("pinned", "u1"), ("flat", "u1"), ("spare", "u1"),
+        ("signs", "<u8", (sign_limbs,)),
+    ])  # fmt: skip
 
 
 def split_sum(total: int) -> tuple[int, int]:
-    """An exact sum of up to 127 bits as (high, low) halves."""
+    """An exact sum of up to 95 bits as (high, low), the lower 64 bits in `low`."""
     return total >> 64, total & 0xFFFFFFFFFFFFFFFF
 
 
@@ -69,6 +66,11 @@ class CellTable:
     def full(self) -> bool:
         """Whether every slot holds a cell."""
         return self.live == self.capacity
+
+    @property
+    def grows(self) -> bool:
+        """Whether the next cell takes bytes that no cell has taken yet."""
+        return self._first_free == NONE and self.size < self.capacity
 
     @property
     def bytes_per_cell(self) -> int:

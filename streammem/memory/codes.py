@@ -185,7 +185,7 @@ class RowCode:
         return self.rotate_back(values)
 
 
-@lru_cache(maxsize=8 * _ROUNDS)
+@lru_cache(maxsize=64 * _ROUNDS)
 def _shuffle(dim: int, seed: int, part: int) -> tuple[NDArray[np.int64], Wide]:
     """A permutation and signs that are the same in every NumPy release (SplitMix64)."""
     with np.errstate(over="ignore"):
@@ -203,21 +203,26 @@ def _hadamard(rows: NDArray[_Real], dim: int) -> NDArray[_Real]:
     """Orthonormal block Hadamard transform of rows; its own inverse.
 
     Block sizes are powers of four, so that the normalising factor is a power of two and the
-    transform of integers stays exact.
+    transform of integers stays exact. A block as a square has one transform along each side.
     """
-    result = np.array(rows)
+    result = np.empty_like(rows)
     start = 0
     while start < dim:
-        size = 1
-        while size * 4 <= min(dim - start, 1024):
-            size *= 4
-        block = result[:, start : start + size]
-        half = 1
-        while half < size:
-            pairs = block.reshape(block.shape[0], size // (2 * half), 2, half)
-            top, bottom = pairs[:, :, 0, :], pairs[:, :, 1, :]
-            block = np.stack((top + bottom, top - bottom), axis=2).reshape(-1, size)
-            half *= 2
-        result[:, start : start + size] = block * (1 / math.isqrt(size))
-        start += size
+        side = 1
+        while 4 * side * side <= min(dim - start, 1024):
+            side *= 2
+        end = start + side * side
+        matrix = _sylvester(side).astype(rows.dtype)
+        squares = rows[:, start:end].reshape(-1, side, side)
+        result[:, start:end] = (matrix @ squares @ matrix).reshape(-1, side * side) * (1 / side)
+        start = end
     return result
+
+
+@lru_cache(maxsize=16)
+def _sylvester(side: int) -> Wide:
+    """The Hadamard matrix of a power of two, of ones and minus ones."""
+    matrix = np.ones((1, 1))
+    while matrix.shape[0] < side:
+        matrix = np.block([[matrix, matrix], [matrix, -matrix]])
+    return matrix

@@ -5,7 +5,7 @@ A new or merged cell is compared with all others, so every pair is known to at l
 two cells; a cell whose partner is gone keeps its old cost, which can only be too low, and is
 compared again when that cost comes up. That is the generic linkage algorithm of Muellner
 ("Modern hierarchical, agglomerative clustering algorithms", 2011, arXiv:1109.2378, figure 3),
-with the comparisons of several cells made in one pass over the codes.
+with the comparisons of several cells made in one pass. Keys are compared by their signs.
 """
 
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from streammem.core.types import Floats
 from streammem.memory.cells import NONE, CellTable
-from streammem.memory.codes import RowCode, inverse_lengths, rows_per_block
+from streammem.memory.signs import differing, distance_by_difference
 
-# Rows compared in one pass: enough to share the decoding, few enough to waste little.
+# Rows compared in one pass: enough to share its fixed cost, few enough to waste little.
 _ROWS_PER_PASS = 4
-# Rows priced at once; bounds the scratch of one pass.
-_SLOTS_PER_STRETCH = 1 << 14
+# Slots priced at once; bounds the scratch of one pass.
+_SLOTS_PER_STRETCH = 1 << 12
 _NO_ID = np.uint32(0xFFFFFFFF)
 
 Slots = NDArray[np.int64]
@@ -73,10 +73,10 @@ class Neighbours:
     """
 
     def __init__(
-        self, table: CellTable, code: RowCode, pair_cost: PairCost, mass_exponent: float
+        self, table: CellTable, signs: int, pair_cost: PairCost, mass_exponent: float
     ) -> None:
         self._table = table
-        self._code = code
+        self._distance_by_difference = distance_by_difference(signs)
         self._pair_cost = pair_cost
         self._exponent = mass_exponent
 
@@ -184,19 +184,12 @@ class Neighbours:
         return inverse
 
     def _distances(self, slots: Slots, others: slice) -> Floats:
-        """Squared distances of unit keys, float32 `[K N]`; a zero key counts as the origin."""
-        rows, step = self._table.rows, rows_per_block(self._code.dim)
-        left = self._code.values(rows["code"][slots])
-        products = np.empty((others.stop - others.start, slots.size), np.float32)
-        for first in range(others.start, others.stop, step):
-            last = min(first + step, others.stop)
-            right = self._code.values(rows["code"][first:last])
-            # Products of codes are exact integers: neither shape nor kernel changes them.
-            np.matmul(right, left.T, out=products[first - others.start : last - others.start])
-        squares, other_squares = rows["square_sum"][slots], rows["square_sum"][others]
-        factor = inverse_lengths(squares)[:, None] * inverse_lengths(other_squares)
-        factor *= products.T
-        lengths = (squares > 0)[:, None].astype(np.float32) + (other_squares > 0)
-        distance = np.subtract(lengths, np.multiply(factor, 2, out=factor), out=factor)
-        clamped: Floats = np.maximum(distance, 0, out=distance)
-        return clamped
+        """Squared distances of unit keys, float32 `[K N]`; a flat key counts as the origin."""
+        rows = self._table.rows
+        columns = np.ascontiguousarray(rows["signs"][others].T)
+        unlike = np.stack([differing(columns, rows["signs"][slot]) for slot in slots.tolist()])
+        distance: Floats = self._distance_by_difference[unlike]
+        flat, other_flat = rows["flat"][slots][:, None] > 0, rows["flat"][others] > 0
+        distance[np.logical_xor(flat, other_flat)] = 1.0
+        distance[np.logical_and(flat, other_flat)] = 0.0
+        return distance

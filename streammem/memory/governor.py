@@ -1,30 +1,37 @@
 """Works out, before the first frame, how many of everything fit into the byte budget.
 
-Every part has a fixed capacity and the sum of all of them at their fullest is within the
-budget, so no later call can exceed it and none needs to ask.
+Head, open event, sensory ring and ledger have fixed places. Cells, spans and details share the
+rest: cells and spans have capacities that fit together, and details take what those two have
+not come to use. So no later call can exceed the budget.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from streammem.core.budget import KIB, format_bytes
+from streammem.core.budget import KIB, MIB, format_bytes
 from streammem.core.errors import BudgetError
 from streammem.memory.cells import LINK, cell_dtype
-from streammem.memory.codes import BIT_WIDTHS, RowCode
+from streammem.memory.codes import RowCode
+from streammem.memory.details import detail_dtype
 from streammem.memory.ledger import ENTRY
 from streammem.memory.sensory import sensory_dtype
-from streammem.memory.spans import SPAN
+from streammem.memory.signs import SignCode
+from streammem.memory.spans import span_dtype
 
-# Fewer bits a coordinate where the wider code would leave room for fewer cells than this.
-WIDE_CODE_CELLS = 256
-# A narrower code must hold this many times as many cells: near the end of the ladder a slot is
-# mostly numbers, and halving its code gains little.
-WORTHWHILE_GAIN = 1.3
-# Tokens beside the first are kept only where this many cells still fit, the first one here.
-MANY_TOKENS_CELLS = 4096
-ONE_TOKEN_CELLS = 512
+# From here on, sketches of 128 signs instead of 64, which tell visits apart also among keys
+# that are close to each other.
+WIDE_SKETCH_BYTES = 48 * KIB
+# Spans for each cell where both are at their limit.
+SPANS_PER_CELL = 6
+# Fine keys have 8 bits a coordinate from here on, and in widths where a rotation mixes little.
+WIDE_DETAIL_BYTES = MIB
+NARROW_DIM = 128
+# As many tokens a cell as leave room for this many cells with details.
+CELLS_WITH_TOKENS = 512
 MOST_TOKENS_PER_CELL = 8
+# What details keep for themselves, where they hold tokens, of what they share with cells.
+TOKEN_SHARE = 0.3
 FEWEST_CELLS = 32
 # Beyond this, the scratch of one call would exceed its 4 MiB.
 MOST_CELLS = 1 << 17
@@ -32,32 +39,66 @@ MOST_CELLS = 1 << 17
 
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:
-    """Capacities of every part and how wide a coordinate is; chosen once, then stored."""
+    """Capacities of every part; chosen once, then stored.
+
+    `shared_bytes` are for cells with their links, spans and details together. `fine_bits` and
+    `sensory_bits` are bits a coordinate of fine keys and of sensory frames; sensory frames of
+    1 bit are kept as signs.
+    """
 
     dim: int
     budget_bytes: int
     tokens_per_frame: int
-    bits: int
+    fine_bits: int
+    sketch_limbs: int
     tokens_per_cell: int
     cells: int
     spans: int
+    shared_bytes: int
     working: int
     sensory: int
+    sensory_bits: int
     ledger: int
 
-    def row_code(self, seed: int) -> RowCode:
-        """The code of keys."""
-        return RowCode(self.dim, self.bits, seed)
+    def fine_code(self, seed: int) -> RowCode:
+        """The code of fine keys."""
+        return RowCode(self.dim, self.fine_bits, seed)
+
+    def sign_code(self, seed: int) -> SignCode:
+        """The code of every cell's key."""
+        return SignCode(self.dim, seed)
 
     @property
     def cell_dtype(self) -> np.dtype[np.void]:
         """The layout of a cell's slot."""
-        return cell_dtype(self.row_code(0).code_bytes, self.tokens_per_cell, self.dim)
+        return cell_dtype(self.sign_code(0).limbs)
+
+    @property
+    def cell_bytes(self) -> int:
+        """Bytes of a cell with its link."""
+        return self.cell_dtype.itemsize + LINK.itemsize
+
+    @property
+    def span_bytes(self) -> int:
+        """Bytes of a span."""
+        return span_dtype(self.sketch_limbs).itemsize
+
+    @property
+    def detail_dtype(self) -> np.dtype[np.void]:
+        """The layout of a detail."""
+        return detail_dtype(self.fine_code(0).code_bytes, self.tokens_per_cell, self.dim)
+
+    @property
+    def details(self) -> int:
+        """Details that there can be at most, when there is nothing else."""
+        return min(self.cells, self.shared_bytes // self.detail_dtype.itemsize)
 
     @property
     def sensory_dtype(self) -> np.dtype[np.void]:
         """The layout of a frame of the sensory ring."""
-        return sensory_dtype(self.row_code(0).code_bytes)
+        wide = self.sensory_bits > 1
+        code_bytes = self.fine_code(0).code_bytes if wide else 8 * self.sign_code(0).limbs
+        return sensory_dtype(code_bytes)
 
     @property
     def open_dtype(self) -> np.dtype[np.void]:
@@ -84,7 +125,7 @@ def plan_memory(dim: int, budget_bytes: int, tokens_per_frame: int, fixed_bytes:
     Raises:
         BudgetError: fewer than `FEWEST_CELLS` cells fit.
     """
-    plan = _widest(dim, budget_bytes, tokens_per_frame, fixed_bytes)
+    plan = _best(dim, budget_bytes, tokens_per_frame, fixed_bytes)
     if plan is None:
         smallest = smallest_budget_bytes(dim, tokens_per_frame, fixed_bytes)
         raise BudgetError(
@@ -98,11 +139,11 @@ def plan_memory(dim: int, budget_bytes: int, tokens_per_frame: int, fixed_bytes:
 def smallest_budget_bytes(dim: int, tokens_per_frame: int, fixed_bytes: int) -> int:
     """The smallest budget that `plan_memory` accepts, a multiple of 256."""
     low, high = 0, 1
-    while _widest(dim, high * 256, tokens_per_frame, fixed_bytes) is None:
+    while _best(dim, high * 256, tokens_per_frame, fixed_bytes) is None:
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
-        if _widest(dim, middle * 256, tokens_per_frame, fixed_bytes) is None:
+        if _best(dim, middle * 256, tokens_per_frame, fixed_bytes) is None:
             low = middle
         else:
             high = middle
@@ -116,8 +157,7 @@ def worst_case_bytes(plan: MemoryPlan, fixed_bytes: int) -> int:
         + queue_bytes(plan.working)
         + plan.open_dtype.itemsize
         + plan.sensory * plan.sensory_dtype.itemsize
-        + plan.cells * (plan.cell_dtype.itemsize + LINK.itemsize)
-        + plan.spans * SPAN.itemsize
+        + plan.shared_bytes
         + plan.ledger * ENTRY.itemsize
     )
 
@@ -127,45 +167,52 @@ def queue_bytes(working: int) -> int:
     return 4 * working
 
 
-def _widest(dim: int, budget: int, tokens_per_frame: int, fixed: int) -> MemoryPlan | None:
-    """The plan with the widest code that still leaves room for enough cells."""
-    plan: MemoryPlan | None = None
-    for bits in BIT_WIDTHS:
-        narrower = _fit(dim, budget, tokens_per_frame, fixed, (bits, 0))
-        if narrower is None:
+def _best(dim: int, budget: int, tokens_per_frame: int, fixed: int) -> MemoryPlan | None:
+    """The plan with the most tokens that still leaves room for enough cells with details."""
+    for tokens in range(min(tokens_per_frame, MOST_TOKENS_PER_CELL), -1, -1):
+        plan = _fit(dim, budget, tokens_per_frame, fixed, tokens)
+        if plan is None:
             continue
-        if plan is not None and narrower.cells < WORTHWHILE_GAIN * plan.cells:
-            break
-        plan = narrower
-        if plan.cells >= WIDE_CODE_CELLS:
-            break
-    if plan is None or plan.cells < FEWEST_CELLS:
-        return None
-    for tokens in range(min(tokens_per_frame, MOST_TOKENS_PER_CELL), 0, -1):
-        richer = _fit(dim, budget, tokens_per_frame, fixed, (plan.bits, tokens))
-        wanted = ONE_TOKEN_CELLS if tokens == 1 else MANY_TOKENS_CELLS
-        if richer is not None and richer.cells >= wanted:
-            return richer
-    return plan
+        each = plan.cell_bytes + plan.span_bytes + plan.detail_dtype.itemsize
+        if tokens == 0 or plan.shared_bytes // each >= CELLS_WITH_TOKENS:
+            return plan
+    return None
 
 
 def _fit(
-    dim: int, budget: int, tokens_per_frame: int, fixed: int, widths: tuple[int, int]
+    dim: int, budget: int, tokens_per_frame: int, fixed: int, tokens: int
 ) -> MemoryPlan | None:
-    """As many cells as fit with `widths` = (bits, tokens per cell); None where none does."""
-    bits, tokens = widths
-    working = min(64, max(4, budget // (8 * KIB)))
-    frame_bytes = sensory_dtype(RowCode(dim, bits).code_bytes).itemsize
-    sensory = min(32, max(8, budget // 32 // frame_bytes))
-    ledger = min(512, max(8, budget // 64 // ENTRY.itemsize))
-    empty = MemoryPlan(dim, budget, tokens_per_frame, bits, tokens, 0, 0, working, sensory, ledger)
-    room = budget - worst_case_bytes(empty, fixed) - SPAN.itemsize
-    # One and a half spans for every cell, and one more so that two can always be joined.
-    pair_bytes = 2 * (empty.cell_dtype.itemsize + LINK.itemsize) + 3 * SPAN.itemsize
-    pairs = min(room // pair_bytes, MOST_CELLS // 2)
-    if pairs <= 0:
+    """As many cells and spans as fit with so many tokens a cell; None where too few do."""
+    small = budget < WIDE_SKETCH_BYTES
+    wide = budget >= WIDE_DETAIL_BYTES or dim < NARROW_DIM
+    plan = MemoryPlan(
+        dim=dim,
+        budget_bytes=budget,
+        tokens_per_frame=tokens_per_frame,
+        fine_bits=8 if wide else 4,
+        sketch_limbs=min(1 if small else 2, SignCode(dim).limbs),
+        tokens_per_cell=tokens,
+        cells=0,
+        spans=0,
+        shared_bytes=0,
+        working=min(64, max(4, budget // (8 * KIB))),
+        sensory=8,
+        sensory_bits=8 if wide else 4,
+        ledger=min(512, max(8, budget // 64 // ENTRY.itemsize)),
+    )
+    if 8 * plan.sensory_dtype.itemsize > budget // 32:
+        plan = replace(plan, sensory_bits=1)
+    frames = budget // 32 // plan.sensory_dtype.itemsize
+    plan = replace(plan, sensory=min(32, max(8, frames)))
+    room = budget - worst_case_bytes(plan, fixed)
+    kept = int(TOKEN_SHARE * room) if tokens else 0
+    # One span more, so that two can always be joined.
+    available = room - kept - plan.span_bytes
+    cells = min(available // (plan.cell_bytes + SPANS_PER_CELL * plan.span_bytes), MOST_CELLS)
+    if cells < FEWEST_CELLS:
         return None
-    return MemoryPlan(
-        dim, budget, tokens_per_frame, bits, tokens, 2 * pairs, 3 * pairs + 1,
-        working, sensory, ledger,
-    )  # fmt: skip
+    spans = (
+        min((available - cells * plan.cell_bytes) // plan.span_bytes, SPANS_PER_CELL * MOST_CELLS)
+        + 1
+    )
+    return replace(plan, cells=cells, spans=spans, shared_bytes=room)

@@ -28,6 +28,8 @@ class PolicySettings:
     Consolidation:
         mass_exponent: Power of the harmonic mass in the cost of a merge; 0 ignores mass.
         same_distance: Squared distance of unit keys under which two cells are one.
+        near_distance: Squared distance under which two cells are merged before any cell loses
+            its detail: what the signs of two keys cannot tell apart.
         max_merge_distance: Squared distance beyond which a merge saves nothing worth keeping
             and the least used cell is evicted instead; 4 never is.
         spans_per_cell: Most spans of one cell.
@@ -46,8 +48,9 @@ class PolicySettings:
     longest_first_step_s: float = 10.0
     mass_exponent: float = 0.1
     same_distance: float = 1e-3
+    near_distance: float = 0.05
     max_merge_distance: float = 4.0
-    spans_per_cell: int = 32
+    spans_per_cell: int = 1024
     coverage_fraction: float = 0.1
 
     def to_row(self) -> tuple[float, ...]:

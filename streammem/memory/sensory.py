@@ -1,11 +1,21 @@
 """Keeps the last sampled frames as they came: copies of mass 0, never merged."""
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
 from streammem.core.errors import MemoryFileError
 from streammem.core.types import Times
-from streammem.memory.codes import RowCode, Wide
+from streammem.memory.codes import Bytes, Wide
+
+
+class FrameCode(Protocol):
+    """How frames become codes in the ring."""
+
+    def __call__(self, frames: Wide) -> tuple[Bytes, NDArray[np.uint32]]:
+        """Codes uint8 `[N C]` of fixed-point frames `[N D]`, and their squared lengths."""
+        ...
 
 
 def sensory_dtype(code_bytes: int) -> np.dtype[np.void]:
@@ -40,18 +50,18 @@ class SensoryRing:
         return self.size * self._rows.dtype.itemsize
 
     def append(
-        self, frames: Wide, starts_s: Times, ends_s: Times, first_frame: int, code: RowCode
+        self, frames: Wide, starts_s: Times, ends_s: Times, first_frame: int, code: FrameCode
     ) -> None:
         """Put in the last of the given fixed-point frames `[B D]`, numbered from `first_frame`."""
         skipped = max(0, frames.shape[0] - self.capacity)
-        encoded = code.encode(code.rotate(frames[skipped:]))
+        codes, square_sum = code(frames[skipped:])
         numbers = np.arange(first_frame + skipped, first_frame + frames.shape[0])
         places = (numbers - 1) % self.capacity
         self._rows["start_s"][places] = starts_s[skipped:]
         self._rows["end_s"][places] = ends_s[skipped:]
         self._rows["frame"][places] = numbers
-        self._rows["square_sum"][places] = encoded.square_sum
-        self._rows["code"][places] = encoded.codes
+        self._rows["square_sum"][places] = square_sum
+        self._rows["code"][places] = codes
         self.size = min(self.capacity, max(self.size, int(numbers[-1])))
 
     def set_end(self, frame: int, end_s: float) -> None:

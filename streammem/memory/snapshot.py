@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from streammem.core.types import Floats, Tier, Times
-from streammem.memory.codes import Bytes, RowCode
+from streammem.memory.keys import KeySet
 from streammem.memory.tokens import TokenCodes, square_sums, token_code, unit_rows
+from streammem.memory.visits import VisitSketches
 
 Integers = NDArray[np.int64]
 
@@ -36,7 +37,8 @@ class MemorySnapshot:
     with the id that it gets when it closes. `ids`, `mass`, `visits`, `use` (times
     returned) and `reads` (chances to be) int64 `[N]`; `start_s`,
     `end_s`, `exemplar_s` float64 `[N]`; `span_cell` int64 `[S]` is the id of each span's cell,
-    `token_cell` int64 `[T]` of each token's. Any thread may read it.
+    `token_cell` int64 `[T]` of each token's. `visits_of_spans` tells the spans of one cell
+    apart, None where nothing does. Any thread may read it.
     """
 
     ids: Integers
@@ -53,10 +55,9 @@ class MemorySnapshot:
     span_end_s: Times
     token_cell: Integers
     now_s: float
-    row_code: RowCode
-    key_codes: Bytes
-    key_square_sum: NDArray[np.uint32]
+    key_set: KeySet
     token_codes: TokenCodes
+    visits_of_spans: VisitSketches | None = None
 
     def __post_init__(self) -> None:
         for value in vars(self).values():
@@ -69,12 +70,12 @@ class MemorySnapshot:
     @cached_property
     def keys(self) -> Floats:
         """Unit keys float32 `[N D]`, decoded once; a zero key stays zero."""
-        return _frozen(self.row_code.unit_rows(self.key_codes, self.key_square_sum))
+        return _frozen(self.key_set.unit_rows())
 
     @cached_property
     def tokens(self) -> Floats:
         """Unit tokens float32 `[T D]`, decoded once."""
-        code = token_code(self.row_code.dim)
+        code = token_code(self.key_set.dim)
         return _frozen(code.unit_rows(self.token_codes, self._token_square_sum))
 
     @cached_property
@@ -101,30 +102,64 @@ class MemorySnapshot:
         Cells before copies of frames, the exemplar's span before the others, then by start.
         """
         rows = self._span_row
-        exemplar_s = self.exemplar_s[rows]
-        outside = (exemplar_s < self.span_start_s) | (exemplar_s >= self.span_end_s)
-        order = np.lexsort((self.ids[rows], self.span_start_s, outside, self.mass[rows] == 0))
+        copies = self.mass[rows] == 0
+        order = np.lexsort((self.ids[rows], self.span_start_s, self._without_exemplar, copies))
         rank = np.empty_like(order)
         rank[order] = np.arange(order.size)
         return rank
 
-    def score(self, query: ArrayLike) -> Floats:
-        """The cosine of a query `[D]` with each cell, float32 `[N]`: its key's or best token's.
+    @cached_property
+    def _without_exemplar(self) -> NDArray[np.bool_]:
+        """Whether the exemplar of a span's cell lies outside the span."""
+        exemplar_s = self.exemplar_s[self._span_row]
+        outside: NDArray[np.bool_] = exemplar_s < self.span_start_s
+        return outside | (exemplar_s >= self.span_end_s)
 
+    @cached_property
+    def _exemplar_span(self) -> Integers:
+        """For each row the span that holds the exemplar, else the first one."""
+        order = np.lexsort((self.span_start_s, self._without_exemplar, self._span_row))
+        firsts = np.flatnonzero(np.diff(self._span_row[order], prepend=-1))
+        return order[firsts].astype(np.int64)
+
+    @cached_property
+    def _merged_spans(self) -> Integers:
+        """Spans of cells that have several."""
+        spans = np.bincount(self._span_row, minlength=len(self))
+        return np.flatnonzero(spans[self._span_row] > 1)
+
+    def span_scores(self, query: ArrayLike) -> Floats:
+        """The cosine of a query `[D]` with each visit, float32 `[S]`.
+
+        That is the one with its cell's key or, in a cell of several visits, with what the
+        sketch says of this one. The cell's best token counts for the visit of its exemplar.
         Zero vectors score 0.
 
         Raises:
             ValueError: the query has another width or is not finite.
         """
         unit = self._unit(query)
-        scores = self.row_code.cosines(self.key_codes, self.key_square_sum, unit)
+        scores = self.key_set.cosines(unit)[self._span_row]
+        if self.visits_of_spans is not None and self._merged_spans.size and unit.any():
+            merged = self._merged_spans
+            scores[merged] = self.visits_of_spans.scores(merged, scores[merged], unit)
         if self.token_cell.size:
-            code = token_code(self.row_code.dim)
+            code = token_code(self.key_set.dim)
             of_tokens = code.cosines(self.token_codes, self._token_square_sum, unit)
             firsts = np.flatnonzero(np.diff(self._token_row, prepend=-1))
-            best = np.maximum.reduceat(of_tokens, firsts)
-            rows = self._token_row[firsts]
-            scores[rows] = np.maximum(scores[rows], best)
+            spans = self._exemplar_span[self._token_row[firsts]]
+            scores[spans] = np.maximum(scores[spans], np.maximum.reduceat(of_tokens, firsts))
+        return scores
+
+    def score(self, query: ArrayLike) -> Floats:
+        """The cosine of a query `[D]` with the best visit of each cell, float32 `[N]`.
+
+        Raises:
+            ValueError: the query has another width or is not finite.
+        """
+        of_spans = self.span_scores(query)
+        scores = np.full(len(self), -np.inf, np.float32)
+        np.maximum.at(scores, self._span_row, of_spans)
         return scores
 
     def search(
@@ -135,7 +170,7 @@ class MemorySnapshot:
         start_s: float | None = None,
         end_s: float | None = None,
     ) -> list[Hit]:
-        """The spans whose cells fit a query best, best first, at most `top_k`.
+        """The visits that fit a query best, best first, at most `top_k`.
 
         Args:
             query: `[D]`, of any length.
@@ -146,7 +181,7 @@ class MemorySnapshot:
         Raises:
             ValueError: the query has another width or is not finite.
         """
-        scores = self.score(query)[self._span_row]
+        scores = self.span_scores(query)
         wanted = np.ones(scores.size, np.bool_)
         if start_s is not None:
             wanted &= (self.span_end_s > start_s) | (self.span_start_s >= start_s)
@@ -172,10 +207,9 @@ class MemorySnapshot:
 
     def _unit(self, query: ArrayLike) -> Floats:
         vector = np.asarray(query, np.float32)
-        if vector.shape != (self.row_code.dim,):
-            raise ValueError(
-                f"the query has shape {list(vector.shape)}; expected [{self.row_code.dim}]"
-            )
+        dim = self.key_set.dim
+        if vector.shape != (dim,):
+            raise ValueError(f"the query has shape {list(vector.shape)}; expected [{dim}]")
         if not np.isfinite(vector).all():
             raise ValueError("the query holds NaN or infinity")
         unit: Floats = unit_rows(vector[None, :])[0]

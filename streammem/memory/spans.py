@@ -1,8 +1,9 @@
-"""Keeps the spans of all cells in one pool, so that a cell with many visits borrows from the rest.
+"""Keeps the visits of all cells in one pool: when each was, and a sketch of how it looked.
 
-A cell owns at least one span. When the pool is full, the closest gaps of the whole memory are
-joined first; so a pool of one and a half spans per cell serves both streams where nothing
-returns and streams where everything does.
+A cell owns at least one span. A merged cell's key shows none of its visits well; the sketch, the
+first signs of the visit's own key, was taken before any merge and tells them apart. When the
+pool is full, neighbours that look alike are joined first, then the closest gaps of the whole
+memory; so cells with many visits borrow from those with one.
 """
 
 import numpy as np
@@ -10,9 +11,7 @@ from numpy.typing import NDArray
 
 from streammem.core.errors import MemoryFileError
 from streammem.core.types import Times
-
-SPAN = np.dtype([("start_s", "<f8"), ("end_s", "<f8"), ("owner", "<i4")])
-"""A half-open span and the slot of its cell; a free entry keeps the next free one in `owner`."""
+from streammem.memory.signs import LIMB_BITS, Limbs, differing
 
 Slots = NDArray[np.int64]
 
@@ -22,28 +21,57 @@ _SLOTS_AT_ONCE = 2048
 _JOINED_AT_ONCE = 256
 
 
-def join_closest(starts_s: Times, ends_s: Times, most: int) -> tuple[Times, Times]:
-    """At most `most` spans that cover the given ones, which are sorted by start.
+def span_dtype(sketch_limbs: int) -> np.dtype[np.void]:
+    """A half-open span, the slot of its cell and the visit's sketch.
 
-    Touching and overlapping spans are joined, then the closest gaps, the earlier first on ties.
+    A free entry keeps the next free one in `owner`.
     """
-    reached = np.maximum.accumulate(ends_s)
-    gaps = starts_s[1:] - reached[:-1]
-    split = gaps > 0
+    return np.dtype(
+        [("start_s", "<f8"), ("end_s", "<f8"), ("owner", "<i4"), ("sketch", "<u8", (sketch_limbs,))]
+    )
+
+
+def alike(sketches: Limbs, others: Limbs) -> NDArray[np.bool_]:
+    """Whether sketches `[N w]` show one picture: unlike in a sixteenth, cosines above 0.98."""
+    limit = sketches.shape[-1] * LIMB_BITS // 16
+    same: NDArray[np.bool_] = differing(sketches.T, others.T) <= limit
+    return same
+
+
+def join_spans(spans: NDArray[np.void], most: int) -> NDArray[np.void]:
+    """At most `most` spans that cover the given ones of one cell, which are sorted by start.
+
+    Overlapping spans are joined, and touching ones that look alike; then the closest gaps, the
+    earlier first on ties. A joined span has the sketch of its longest part, the first on ties.
+    """
+    reached = np.maximum.accumulate(spans["end_s"])
+    gaps = spans["start_s"][1:] - reached[:-1]
+    split = gaps >= 0
+    split &= (gaps > 0) | ~alike(spans["sketch"][1:], spans["sketch"][:-1])
     surplus = int(np.count_nonzero(split)) + 1 - most
     if surplus > 0:
         order = np.argsort(np.where(split, gaps, np.inf), kind="stable")
         split[order[:surplus]] = False
-    first = np.concatenate(([True], split))
-    last = np.concatenate((split, [True]))
-    return starts_s[first], reached[last]
+    return _joined(spans, split)
+
+
+def _joined(spans: NDArray[np.void], split: NDArray[np.bool_]) -> NDArray[np.void]:
+    """Spans of one cell joined wherever `split`, between neighbours, is false."""
+    group = np.concatenate(([0], np.cumsum(split)))
+    firsts = np.concatenate(([0], np.flatnonzero(split) + 1))
+    lengths = spans["end_s"] - spans["start_s"]
+    longest = np.lexsort((-lengths, group))[firsts]
+    joined = spans[firsts].copy()
+    joined["end_s"] = np.maximum.reduceat(spans["end_s"], firsts)
+    joined["sketch"] = spans["sketch"][longest]
+    return joined
 
 
 class SpanPool:
     """Spans in fixed entries, each owned by the slot of a cell."""
 
-    def __init__(self, capacity: int, spans_per_cell: int) -> None:
-        self.entries: NDArray[np.void] = np.zeros(capacity, SPAN)
+    def __init__(self, capacity: int, spans_per_cell: int, sketch_limbs: int) -> None:
+        self.entries: NDArray[np.void] = np.zeros(capacity, span_dtype(sketch_limbs))
         self.size = 0
         self.live = 0
         self._spans_per_cell = spans_per_cell
@@ -55,12 +83,22 @@ class SpanPool:
         return int(self.entries.shape[0])
 
     @property
+    def bytes_per_span(self) -> int:
+        """Bytes of an entry."""
+        return int(self.entries.dtype.itemsize)
+
+    @property
+    def grows(self) -> bool:
+        """Whether the next span takes bytes that no span has taken yet."""
+        return self._first_free == _END and self.size < self.capacity
+
+    @property
     def first_free(self) -> int:
         """Head of the chain of free entries, as stored."""
         return self._first_free
 
-    def add(self, owner: int, start_s: float, end_s: float) -> None:
-        """Give a cell one more span, joining the closest gaps elsewhere if the pool is full."""
+    def add(self, owner: int, start_s: float, end_s: float, sketch: Limbs) -> None:
+        """Give a cell one more span, joining others first if the pool is full."""
         if self.live == self.capacity:
             self._make_room(min(_JOINED_AT_ONCE, max(1, self.capacity // 32)))
         if self._first_free != _END:
@@ -69,7 +107,7 @@ class SpanPool:
         else:
             entry = self.size
             self.size += 1
-        self.entries[entry] = (start_s, end_s, owner)
+        self.entries[entry] = (start_s, end_s, owner, sketch)
         self.live += 1
 
     def of(self, owner: int) -> tuple[Times, Times]:
@@ -82,14 +120,7 @@ class SpanPool:
         owners = self.entries["owner"][: self.size]
         entries = np.flatnonzero((owners == owner) | (owners == other))
         entries = entries[np.argsort(self.entries["start_s"][entries], kind="stable")]
-        starts_s, ends_s = join_closest(
-            self.entries["start_s"][entries], self.entries["end_s"][entries], self._spans_per_cell
-        )
-        kept = entries[: starts_s.size]
-        self.entries["start_s"][kept] = starts_s
-        self.entries["end_s"][kept] = ends_s
-        self.entries["owner"][kept] = owner
-        self._release(entries[starts_s.size :])
+        self._rewrite(owner, entries, join_spans(self.entries[entries], self._spans_per_cell))
 
     def release(self, owner: int) -> None:
         """Drop all spans of a cell."""
@@ -108,13 +139,14 @@ class SpanPool:
         return self._of_range(0, 1 << 31)
 
     def _make_room(self, count: int) -> None:
-        """Free up to `count` entries by joining the closest gaps between spans of one cell.
+        """Free up to `count` entries by joining neighbours among the spans of one cell.
 
-        Ties go to the earlier gap. Slots are looked at in ranges, so that the scratch does not
-        grow with the pool.
+        Those that look alike come first, then the closest gaps; ties go to the earlier gap.
+        Slots are looked at in ranges, so that the scratch does not grow with the pool.
         """
         starts_s, ends_s = self.entries["start_s"], self.entries["end_s"]
-        owners = self.entries["owner"]
+        sketches, owners = self.entries["sketch"], self.entries["owner"]
+        unlike = np.empty(0, np.bool_)
         closest = np.empty(0, np.float64)
         closed = np.empty(0, np.int64)
         for first in range(0, int(owners[: self.size].max(initial=0)) + 1, _SLOTS_AT_ONCE):
@@ -123,11 +155,21 @@ class SpanPool:
             same = owners[left] == owners[right]
             left, right = left[same], right[same]
             gaps = np.concatenate((closest, starts_s[right] - ends_s[left]))
+            apart = np.concatenate((unlike, ~alike(sketches[left], sketches[right])))
             behind = np.concatenate((closed, right))
-            order = np.lexsort((starts_s[behind], gaps))[:count]
-            closest, closed = gaps[order], behind[order]
+            order = np.lexsort((starts_s[behind], gaps, apart))[:count]
+            unlike, closest, closed = apart[order], gaps[order], behind[order]
         for owner in np.unique(owners[closed]).tolist():
-            self._join(owner, closed)
+            entries = self._of_range(owner, owner + 1)
+            split = ~np.isin(entries[1:], closed)
+            self._rewrite(owner, entries, _joined(self.entries[entries], split))
+
+    def _rewrite(self, owner: int, entries: Slots, spans: NDArray[np.void]) -> None:
+        """Let the first of `entries` hold `spans`, and release the others."""
+        kept = entries[: spans.size]
+        self.entries[kept] = spans
+        self.entries["owner"][kept] = owner
+        self._release(entries[spans.size :])
 
     def _of_range(self, first: int, last: int) -> Slots:
         """Entries of the slots in [first, last), sorted by owner, then start."""
@@ -135,18 +177,10 @@ class SpanPool:
         used = np.flatnonzero((owners >= first) & (owners < last))
         return used[np.lexsort((self.entries["start_s"][used], owners[used]))]
 
-    def _join(self, owner: int, closed: Slots) -> None:
-        """Join the spans of a cell that lie before the entries in `closed` with those."""
-        entries = self._of_range(owner, owner + 1)
-        joined = np.isin(entries, closed)
-        ends_s = self.entries["end_s"][entries]
-        last = np.append(np.flatnonzero(~joined)[1:], entries.size) - 1
-        self.entries["end_s"][entries[~joined]] = ends_s[last]
-        self._release(entries[joined])
-
     def _release(self, entries: Slots) -> None:
         for entry in entries.tolist():
-            self.entries[entry] = (0.0, 0.0, self._first_free)
+            self.entries[entry : entry + 1].view(np.uint8)[:] = 0
+            self.entries["owner"][entry] = self._first_free
             self._first_free = -2 - entry
             self.live -= 1
 
@@ -160,10 +194,10 @@ class SpanPool:
         Raises:
             MemoryFileError: the bytes do not fit this pool.
         """
-        size, rest = divmod(len(data), SPAN.itemsize)
+        size, rest = divmod(len(data), self.bytes_per_span)
         if rest or size > self.capacity:
             raise MemoryFileError("the spans do not fit the memory's plan")
-        self.entries[:size] = np.frombuffer(data, SPAN)
+        self.entries[:size] = np.frombuffer(data, self.entries.dtype)
         self.size = size
         self.live = int(np.count_nonzero(self.entries["owner"][:size] >= 0))
         self._first_free = first_free

@@ -1,6 +1,6 @@
 """Turns the state of cells in tiers into bytes and back, with nothing in it but numbers.
 
-The state is seven sections. Each keeps its parts at fixed places, so that storage, which
+The state is eight sections. Each keeps its parts at fixed places, so that storage, which
 writes the 4 KB pieces that changed, writes little: counters lie together in `head`, and a cell
 stays in its slot of `cells` and `links` for life.
 """
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from streammem.core.errors import MemoryFileError
 from streammem.memory.boundary import BoundaryState
 from streammem.memory.cells import join_sum, split_sum
-from streammem.memory.codes import Wide
+from streammem.memory.codes import BIT_WIDTHS, Wide
 from streammem.memory.container import overhead_bytes
 from streammem.memory.engine import Tally
 from streammem.memory.event import Event, Intake
@@ -21,12 +21,13 @@ from streammem.memory.policies import PolicySettings
 from streammem.memory.tiers import Tiers
 from streammem.memory.timing import Clock
 
-SECTIONS = ("head", "open", "sensory", "cells", "links", "spans", "ledger")
+SECTIONS = ("head", "open", "sensory", "cells", "links", "spans", "details", "ledger")
 
 _PLAN = (
-    ("dim", "<u4"), ("budget_bytes", "<u8"), ("tokens_per_frame", "<u4"), ("bits", "<u4"),
-    ("tokens_per_cell", "<u4"), ("cells", "<u4"), ("spans", "<u4"), ("working", "<u4"),
-    ("sensory", "<u4"), ("ledger", "<u4"),
+    ("dim", "<u4"), ("budget_bytes", "<u8"), ("tokens_per_frame", "<u4"), ("fine_bits", "<u4"),
+    ("sketch_limbs", "<u4"), ("tokens_per_cell", "<u4"), ("cells", "<u4"), ("spans", "<u4"),
+    ("shared_bytes", "<u8"), ("working", "<u4"), ("sensory", "<u4"), ("sensory_bits", "<u4"),
+    ("ledger", "<u4"),
 )  # fmt: skip
 _TALLY = (
     ("frames", "<u8"), ("next_id", "<u8"), ("reads", "<u8"),
@@ -95,7 +96,8 @@ def read_plan(head: np.void) -> MemoryPlan:
         MemoryFileError: they cannot be.
     """
     plan = MemoryPlan(**{name: int(head[name]) for name, _ in _PLAN})
-    if plan.bits not in (1, 2, 4, 8) or plan.dim < 1 or plan.cells < 1:
+    bits_are_known = {plan.fine_bits, plan.sensory_bits} <= set(BIT_WIDTHS)
+    if not bits_are_known or min(plan.dim, plan.cells, plan.sketch_limbs) < 1:
         raise MemoryFileError("the memory's head section is damaged")
     if worst_case_bytes(plan, FIXED_BYTES) > plan.budget_bytes:
         raise MemoryFileError("the memory's head section is damaged: its plan exceeds its budget")

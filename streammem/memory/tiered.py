@@ -17,7 +17,6 @@ from streammem.memory.ledger import Ledger
 from streammem.memory.policies import PolicySet
 from streammem.memory.sensory import SensoryRing
 from streammem.memory.snapshot import MemorySnapshot
-from streammem.memory.spans import SPAN
 from streammem.memory.tiers import Tiers
 from streammem.memory.timing import ClockSettings
 from streammem.memory.view import take_snapshot
@@ -104,8 +103,7 @@ class TieredEngine:
         return (
             state.empty_bytes(self.plan)
             + self.sensory.nbytes
-            + self.tiers.table.size * self.tiers.table.bytes_per_cell
-            + self.tiers.spans.size * SPAN.itemsize
+            + self.tiers.nbytes
             + self.ledger.nbytes
         )
 
@@ -114,7 +112,7 @@ class TieredEngine:
         frames = to_fixed_point(block.embeddings.astype(np.float32))
         first_frame = self.intake.frames_seen + 1
         ends_s = self.intake.take(frames, block.pts_s, block.durations_s, block.tokens)
-        self.sensory.append(frames, block.pts_s, ends_s, first_frame, self.tiers.code)
+        self.sensory.append(frames, block.pts_s, ends_s, first_frame, self.tiers.frame_codes)
 
     def close(self) -> None:
         """Close the open event."""
@@ -152,7 +150,7 @@ class TieredEngine:
         }
 
     def bytes_by_tier(self) -> dict[Tier, int]:
-        """Bytes of each tier's slots and spans; working includes the open event's section.
+        """Bytes of each tier's slots, spans and details; working includes the open event's section.
 
         The rest is header, counters, ledger and slots that are free for reuse.
         """
@@ -160,10 +158,15 @@ class TieredEngine:
         tier_of_slot = tiers.table.rows["tier"][: tiers.table.size]
         owners = tiers.spans.entries["owner"][: tiers.spans.size]
         tier_of_span = tier_of_slot[owners[owners >= 0]]
+        tier_of_detail = tier_of_slot[tiers.details.records["owner"][: tiers.details.size]]
 
         def of(tier: int) -> int:
-            cells = int(np.count_nonzero(tier_of_slot == tier)) * tiers.table.bytes_per_cell
-            return cells + int(np.count_nonzero(tier_of_span == tier)) * SPAN.itemsize
+            parts = (
+                (tier_of_slot, tiers.table.bytes_per_cell),
+                (tier_of_span, tiers.spans.bytes_per_span),
+                (tier_of_detail, tiers.details.bytes_per_detail),
+            )
+            return sum(int(np.count_nonzero(of_part == tier)) * size for of_part, size in parts)
 
         return {
             Tier.SENSORY: self.sensory.nbytes,
@@ -181,6 +184,7 @@ class TieredEngine:
             "sensory": self.sensory.to_bytes(),
             **self.tiers.table.to_sections(),
             "spans": self.tiers.spans.to_bytes(),
+            "details": self.tiers.details.to_bytes(),
             "ledger": self.ledger.to_bytes(),
         }
 
@@ -193,6 +197,7 @@ class TieredEngine:
         tiers = self.tiers
         tiers.table.load(sections["cells"], sections["links"], int(head["first_free_cell"]))
         tiers.spans.load(sections["spans"], int(head["first_free_span"]))
+        tiers.details.load(sections["details"])
         self.sensory.load(sections["sensory"])
         self.ledger.load(sections["ledger"])
         self.intake.event, self.intake.last_frame = state.read_event(sections["open"], self.plan)

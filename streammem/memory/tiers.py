@@ -7,15 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streammem.core.types import Tier, Times
-from streammem.memory.cells import LONG_TERM, WORKING, CellTable, join_sum, split_sum
-from streammem.memory.codes import FIXED_ONE, RowCode, Wide
+from streammem.memory.cells import LONG_TERM, NONE, WORKING, CellTable, join_sum, split_sum
+from streammem.memory.codes import FIXED_ONE, Bytes, EncodedRows, RowCode, Wide
 from streammem.memory.consolidation import Merge, Neighbours
+from streammem.memory.details import DetailPool
 from streammem.memory.engine import Tally
 from streammem.memory.event import Event
 from streammem.memory.eviction import first_that_keeps_coverage
 from streammem.memory.governor import MemoryPlan
 from streammem.memory.ledger import Ledger
 from streammem.memory.policies import PolicySet
+from streammem.memory.signs import Limbs, SignCode
 from streammem.memory.spans import SpanPool
 
 TIER_NAMES = {WORKING: Tier.WORKING, LONG_TERM: Tier.LONG_TERM}
@@ -32,9 +34,11 @@ class Tiers:
     """
 
     def __init__(self, plan: MemoryPlan, policy: PolicySet, seed: int, ledger: Ledger) -> None:
-        self.code: RowCode = plan.row_code(seed)
+        self.fine_code: RowCode = plan.fine_code(seed)
+        self.sign_code: SignCode = plan.sign_code(seed)
         self.table = CellTable(plan.cells, plan.cell_dtype)
-        self.spans = SpanPool(plan.spans, policy.settings.spans_per_cell)
+        self.spans = SpanPool(plan.spans, policy.settings.spans_per_cell, plan.sketch_limbs)
+        self.details = DetailPool(plan.details, plan.detail_dtype)
         self.working: list[int] = []
         self.next_id = 1
         self.reads = 0
@@ -43,8 +47,35 @@ class Tiers:
         self._policy = policy
         self._ledger = ledger
         self._neighbours = Neighbours(
-            self.table, self.code, policy.pair_cost, policy.settings.mass_exponent
+            self.table, self.sign_code.signs, policy.pair_cost, policy.settings.mass_exponent
         )
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of cells with their links, spans and details."""
+        return (
+            self.table.size * self.table.bytes_per_cell
+            + self.spans.size * self.spans.bytes_per_span
+            + self.details.nbytes
+        )
+
+    @property
+    def frames_are_fine(self) -> bool:
+        """Whether sensory frames are kept in the code of fine keys, else as signs."""
+        return self._plan.sensory_bits > 1
+
+    def sketches(self, signs: Limbs) -> Limbs:
+        """Sketches `[N w]` of keys by their signs `[N W]`."""
+        return signs[:, : self._plan.sketch_limbs]
+
+    def frame_codes(self, frames: Wide) -> tuple[Bytes, NDArray[np.uint32]]:
+        """Codes `[N C]` of sensory frames, and squared lengths that are 0 for zero frames."""
+        if self.frames_are_fine:
+            encoded = self.fine_code.encode(self.fine_code.rotate(frames))
+            return encoded.codes, encoded.square_sum
+        signs = np.ascontiguousarray(self.sign_code.encode(frames), "<u8")
+        lasting: NDArray[np.uint32] = np.any(frames, axis=1).astype(np.uint32)
+        return signs.view(np.uint8), lasting
 
     def close_event(self, event: Event) -> None:
         """Put a closed event into working; consolidate first where there is no slot."""
@@ -53,6 +84,7 @@ class Tiers:
             self._promote(self.working.pop(0))
         while self.table.full:
             self._free_a_slot()
+        self._spare_details()
         slot = self._new_cell(event)
         if self.working and self._same(self.working[-1], slot):
             self._merge(self.working[-1], slot, WORKING)
@@ -73,8 +105,11 @@ class Tiers:
         self.reads = min(self.reads + reads, _COUNT_LIMIT)
 
     def _new_cell(self, event: Event) -> int:
+        """The cell of an event, with a detail where one fits once older ones made room."""
+        row_bytes = self._growth_bytes()
+        self._drop_details(row_bytes)
         slot = self.table.allocate()
-        encoded = self.code.encode(self.code.rotate(event.sums[None, :]))
+        signs = self.sign_code.encode(event.sums[None, :])
         row = self.table.rows[slot]
         row["id"], row["tier"], row["visits"] = self.next_id, WORKING, 1
         row["pinned"] = self.next_id == 1
@@ -82,15 +117,72 @@ class Tiers:
         row["born_reads"] = max(0, self.reads - event.reads)
         row["time_high"], row["time_low"] = split_sum(event.time_sum_us)
         row["exemplar_s"] = event.exemplar_s
-        row["code"] = encoded.codes[0]
-        row["square_sum"] = encoded.square_sum[0]
-        row["scale"] = encoded.scale[0] / (event.frames * FIXED_ONE)
-        if event.tokens.size:
-            row["tokens"] = event.tokens
-            row["token_count"] = event.tokens.shape[0]
-        self.spans.add(slot, event.start_s, event.end_s)
+        row["signs"], row["flat"] = signs[0], not event.sums.any()
+        row["detail"] = NONE
+        self.spans.add(slot, event.start_s, event.end_s, self.sketches(signs)[0])
+        if self.details.size < self.details.records.shape[0]:
+            self._drop_details(self.details.bytes_per_detail)
+        if self._free_bytes >= self.details.bytes_per_detail:
+            self._add_detail(slot, event)
         self.next_id += 1
         return slot
+
+    def _add_detail(self, slot: int, event: Event) -> None:
+        place = self.details.add(slot)
+        self.table.rows[slot]["detail"] = place
+        encoded = self.fine_code.encode(self.fine_code.rotate(event.sums[None, :]))
+        self._write_key(place, encoded, event.frames * FIXED_ONE)
+        if event.tokens.size:
+            self.details.records[place]["tokens"] = event.tokens
+            self.details.records[place]["token_count"] = event.tokens.shape[0]
+
+    def _write_key(self, place: int, encoded: EncodedRows, unit: float) -> None:
+        record = self.details.records[place]
+        record["code"] = encoded.codes[0]
+        record["square_sum"] = encoded.square_sum[0]
+        record["scale"] = encoded.scale[0] / unit
+
+    @property
+    def _free_bytes(self) -> int:
+        return self._plan.shared_bytes - self.nbytes
+
+    def _growth_bytes(self) -> int:
+        """Bytes that the next cell and its span take beyond those in use."""
+        cell = self.table.bytes_per_cell if self.table.grows else 0
+        return cell + (self.spans.bytes_per_span if self.spans.grows else 0)
+
+    def _spare_details(self) -> None:
+        """Where a new cell would cost others their details, merge the nearest pair instead."""
+        if self._free_bytes >= self._growth_bytes() + self.details.bytes_per_detail:
+            return
+        merge = self._neighbours.cheapest()
+        if merge is not None and merge.distance <= self._policy.settings.near_distance:
+            self._merge_long_term(merge)
+
+    def _drop_details(self, wanted_bytes: int) -> None:
+        """Drop details until so many bytes are free, the least used and oldest cells' first.
+
+        A sixty-fourth of them goes at once, so that putting them in order is paid for by many.
+        """
+        missing = wanted_bytes - self._free_bytes
+        if missing <= 0 or not self.details.size:
+            return
+        count = max(-(-missing // self.details.bytes_per_detail), self.details.size // 64)
+        slots = self.details.records["owner"][: self.details.size].astype(np.int64)
+        rows = self.table.rows
+        chances = np.maximum(self.reads - rows["born_reads"][slots].astype(np.int64), 1)
+        order = np.lexsort((rows["id"][slots], rows["use"][slots] / chances))
+        for slot in slots[order[:count]].tolist():
+            self._drop_detail(slot)
+
+    def _drop_detail(self, slot: int) -> None:
+        place = int(self.table.rows[slot]["detail"])
+        if place == NONE:
+            return
+        self.table.rows[slot]["detail"] = NONE
+        moved = self.details.remove(place)
+        if moved != NONE:
+            self.table.rows[moved]["detail"] = place
 
     def _promote(self, slot: int) -> None:
         """The oldest working cell becomes long-term; one that is there already is joined."""
@@ -121,32 +213,29 @@ class Tiers:
         distance = self._neighbours.distance(slot, other)
         return distance <= self._policy.settings.same_distance
 
-    def _key(self, slot: int) -> Wide:
-        """The key in the space of the codes, in fixed point."""
-        row = self.table.rows[slot]
-        values = self.code.values(row["code"][None, :])[0].astype(np.float64)
-        key: Wide = values * (float(row["scale"]) * FIXED_ONE)
+    def _key(self, place: int) -> Wide:
+        """A fine key in the space of its code, in fixed point."""
+        record = self.details.records[place]
+        values = self.fine_code.values(record["code"][None, :])[0].astype(np.float64)
+        key: Wide = values * (float(record["scale"]) * FIXED_ONE)
         return key
 
     def _merge(self, older: int, younger: int, tier: int) -> None:
         """Merge two cells into the slot of the older one; its id stays.
 
-        Mass, visits and the sum of times add exactly. The exemplar and its tokens are those of
-        the cell whose key lies closer to the merged one, the older cell's on a tie.
+        Mass, visits and the sum of times add exactly. Where both have a fine key, the mean of
+        the keys is the new one, and the exemplar and its tokens are those of the cell whose key
+        lies closer to it. Else all that shows the cell is the heavier one's: a mean of signs
+        would be that too. Ties go to the older cell.
         """
         rows = self.table.rows
         kept, gone = rows[older], rows[younger]
-        kept_key, gone_key = self._key(older), self._key(younger)
-        mass, other_mass = int(kept["mass"]), int(gone["mass"])
-        mean = np.rint((mass * kept_key + other_mass * gone_key) / (mass + other_mass))
-        if _cosine(gone_key, mean) > _cosine(kept_key, mean):
-            kept["exemplar_s"] = gone["exemplar_s"]
-            if gone["token_count"]:
-                kept["tokens"], kept["token_count"] = gone["tokens"], gone["token_count"]
-        encoded = self.code.encode(mean[None, :])
-        kept["code"], kept["square_sum"] = encoded.codes[0], encoded.square_sum[0]
-        kept["scale"] = encoded.scale[0] / FIXED_ONE
-        kept["mass"] = mass + other_mass
+        if kept["detail"] != NONE and gone["detail"] != NONE:
+            self._average(older, younger)
+        elif gone["mass"] > kept["mass"]:
+            self._take_over(older, younger)
+        self._drop_detail(younger)
+        kept["mass"] += gone["mass"]
         kept["visits"] += gone["visits"]
         kept["time_high"], kept["time_low"] = split_sum(_time_sum(kept) + _time_sum(gone))
         kept["use"] = min(int(kept["use"]) + int(gone["use"]), _COUNT_LIMIT)
@@ -156,6 +245,34 @@ class Tiers:
         self.spans.merge(older, younger)
         self.table.release(younger)
         self.tally.merges += 1
+
+    def _average(self, older: int, younger: int) -> None:
+        """Give the older cell the mean of both fine keys."""
+        kept, gone = self.table.rows[older], self.table.rows[younger]
+        place, other = int(kept["detail"]), int(gone["detail"])
+        keys = self._key(place), self._key(other)
+        masses = int(kept["mass"]), int(gone["mass"])
+        mean = np.rint((masses[0] * keys[0] + masses[1] * keys[1]) / sum(masses))
+        if _cosine(keys[1], mean) > _cosine(keys[0], mean):
+            kept["exemplar_s"] = gone["exemplar_s"]
+            records = self.details.records
+            if records[other]["token_count"]:
+                records[place]["tokens"] = records[other]["tokens"]
+                records[place]["token_count"] = records[other]["token_count"]
+        self._write_key(place, self.fine_code.encode(mean[None, :]), FIXED_ONE)
+        turned = np.rint(self.fine_code.rotate_back(mean[None, :]))
+        kept["signs"], kept["flat"] = self.sign_code.encode(turned)[0], not turned.any()
+
+    def _take_over(self, older: int, younger: int) -> None:
+        """Let the older cell look as the younger one does."""
+        rows = self.table.rows
+        self._drop_detail(older)
+        place = int(rows[younger]["detail"])
+        for name in ("exemplar_s", "signs", "flat", "detail"):
+            rows[older][name] = rows[younger][name]
+        rows[younger]["detail"] = NONE
+        if place != NONE:
+            self.details.records[place]["owner"] = older
 
     def _evict(self) -> None:
         """Give up one long-term cell and enter it in the ledger, stretch by stretch."""
@@ -167,6 +284,7 @@ class Tiers:
             self._ledger.record(start_s, end_s, "evicted", count, "budget")
         self._ledger.evict(int(row["mass"]), int(row["visits"]), _time_sum(row))
         self._neighbours.forget(slot)
+        self._drop_detail(slot)
         self.spans.release(slot)
         self.table.release(slot)
 

@@ -2,7 +2,7 @@
 
 import itertools
 from dataclasses import dataclass, field
-from math import sqrt
+from math import cos, pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,21 +10,40 @@ from numpy.typing import NDArray
 from streammem.memory.codes import FIXED_ONE, EncodedRows, RowCode, to_fixed_point
 from streammem.memory.governor import MemoryPlan
 from streammem.memory.policies import PolicySettings
+from streammem.memory.signs import SignCode
+
+
+@dataclass
+class NaiveKey:
+    """A fine key: `values` are its code's integers, `scale` their unit."""
+
+    code: bytes
+    values: NDArray[np.float32]
+    scale: np.float32
+
+
+@dataclass
+class NaiveSpan:
+    """A visit: when it was and the first signs of its key, as a string of 0 and 1."""
+
+    start_s: float
+    end_s: float
+    sketch: str
 
 
 @dataclass
 class NaiveCell:
-    """A cell; `values` are its code's integers, `scale` their unit."""
+    """A cell; `signs` is a string of 0 and 1, `key` the fine key where there is one."""
 
     id: int
     mass: int
     visits: int
     time_sum_us: int
-    spans: list[tuple[float, float]]
+    spans: list[NaiveSpan]
     exemplar_s: float
-    code: bytes
-    values: NDArray[np.float32]
-    scale: np.float32
+    signs: str
+    flat: bool
+    key: NaiveKey | None
     pinned: bool
     use: int = 0
 
@@ -43,7 +62,9 @@ class NaiveMemory:
 
     def __init__(self, plan: MemoryPlan, settings: PolicySettings, seed: int) -> None:
         self.plan, self.settings = plan, settings
-        self.code: RowCode = plan.row_code(seed)
+        self.fine: RowCode = plan.fine_code(seed)
+        self.sign_code: SignCode = plan.sign_code(seed)
+        self.most_cells = self.most_spans = 0
         self.working: list[NaiveCell] = []
         self.long_term: list[NaiveCell] = []
         self.evicted: list[NaiveCell] = []
@@ -99,18 +120,80 @@ class NaiveMemory:
         event, self.event = self.event, NaiveEvent()
         if len(self.working) == self.plan.working:
             self._promote(self.working.pop(0))
-        while len(self.working) + len(self.long_term) == self.plan.cells:
+        while len(self._live()) == self.plan.cells:
             self._free_a_slot()
-        self._limit_pool()
+        self._spare_details()
+        self._drop_details(self._growth_bytes())
         cell = self._cell_of(event, end_s)
+        self.most_cells = max(self.most_cells, len(self._live()) + 1)
+        self._limit_pool()
+        self.most_spans = max(self.most_spans, self._span_count() + 1)
+        if self._details() < self.plan.details:
+            self._drop_details(self._detail_bytes())
+        if self._free_bytes() >= self._detail_bytes():
+            cell.key = self._fine_key(np.sum(event.rows, axis=0).astype(np.float64), cell.mass)
         if self.working and self._distance(self.working[-1], cell) <= self.settings.same_distance:
             self.working[-1] = self._merged(self.working[-1], cell)
         else:
             self.working.append(cell)
 
+    def _live(self) -> list[NaiveCell]:
+        return self.working + self.long_term
+
+    def _span_count(self) -> int:
+        return sum(len(cell.spans) for cell in self._live())
+
+    def _details(self) -> int:
+        return sum(cell.key is not None for cell in self._live())
+
+    def _detail_bytes(self) -> int:
+        return self.plan.detail_dtype.itemsize
+
+    def _free_bytes(self) -> int:
+        """What is left of the shared bytes; places once used stay taken."""
+        used = self.most_cells * self.plan.cell_bytes + self.most_spans * self.plan.span_bytes
+        return self.plan.shared_bytes - used - self._details() * self._detail_bytes()
+
+    def _growth_bytes(self) -> int:
+        cell = self.plan.cell_bytes if len(self._live()) == self.most_cells else 0
+        grows = self._span_count() == self.most_spans < self.plan.spans
+        return cell + (self.plan.span_bytes if grows else 0)
+
+    def _spare_details(self) -> None:
+        if self._free_bytes() < self._growth_bytes() + self._detail_bytes():
+            pair = self._cheapest()
+            if pair and self._distance(*pair) <= self.settings.near_distance:
+                self._merge(*pair)
+
+    def _drop_details(self, wanted_bytes: int) -> None:
+        """Usage never differs here: the oldest lose their details first."""
+        missing = wanted_bytes - self._free_bytes()
+        if missing > 0:
+            detailed = sorted((c for c in self._live() if c.key), key=lambda c: c.id)
+            count = max(-(-missing // self._detail_bytes()), len(detailed) // 64)
+            for cell in detailed[:count]:
+                cell.key = None
+
+    def _fine_key(self, total: NDArray[np.float64], mass: int) -> NaiveKey:
+        encoded = self.fine.encode(self.fine.rotate(total[None]))
+        return self._key_of(encoded, mass * FIXED_ONE)
+
+    def _key_of(self, encoded: EncodedRows, unit: float) -> NaiveKey:
+        return NaiveKey(
+            encoded.codes[0].tobytes(),
+            self.fine.values(encoded.codes)[0],
+            np.float32(encoded.scale[0] / unit),
+        )
+
+    def _signs(self, row: NDArray[np.float64]) -> str:
+        limbs = self.sign_code.encode(row[None])[0]
+        bits = "".join(f"{int(limb):064b}"[::-1] for limb in limbs)
+        return bits[: self.sign_code.signs]
+
     def _cell_of(self, event: NaiveEvent, end_s: float) -> NaiveCell:
         total = np.sum(event.rows, axis=0).astype(np.float64)
-        encoded = self.code.encode(self.code.rotate(total[None]))
+        signs = self._signs(total)
+        sketch = signs[: 64 * self.plan.sketch_limbs]
         best = 0
         if event.surprises:
             best = 1 + min(range(len(event.surprises)), key=lambda i: (event.surprises[i], i))
@@ -120,18 +203,13 @@ class NaiveMemory:
             mass=len(event.rows),
             visits=1,
             time_sum_us=sum(round(pts_s * 1e6) for pts_s in event.pts_s),
-            spans=[(event.pts_s[0], end_s)],
+            spans=[NaiveSpan(event.pts_s[0], end_s, sketch)],
             exemplar_s=event.pts_s[best],
-            code=encoded.codes[0].tobytes(),
-            values=self._values(encoded),
-            scale=np.float32(encoded.scale[0] / (len(event.rows) * FIXED_ONE)),
+            signs=signs,
+            flat=not total.any(),
+            key=None,
             pinned=self.next_id == 2,
         )
-
-    def _values(self, encoded: EncodedRows) -> NDArray[np.float32]:
-        """Code values; a zero key has none, whatever its code says."""
-        values = self.code.values(encoded.codes)[0]
-        return values if encoded.square_sum[0] else np.zeros_like(values)
 
     def _promote(self, cell: NaiveCell) -> None:
         self.long_term.append(cell)
@@ -143,27 +221,26 @@ class NaiveMemory:
             if self._distance(cell, cheapest) <= self.settings.same_distance:
                 self._merge(cheapest, cell)
 
-    def _free_a_slot(self) -> None:
+    def _cheapest(self) -> tuple[NaiveCell, NaiveCell] | None:
         cells = sorted(self._free(), key=lambda cell: cell.id)
         pairs = [(a, b) for i, a in enumerate(cells) for b in cells[i + 1 :]]
-        if pairs:
-            a, b = min(pairs, key=lambda p: (self._cost(*p), p[0].id, p[1].id))
-            if self._distance(a, b) <= self.settings.max_merge_distance:
-                self._merge(a, b)
-                return
-        self._evict()
+        return min(pairs, key=lambda p: (self._cost(*p), p[0].id, p[1].id)) if pairs else None
+
+    def _free_a_slot(self) -> None:
+        pair = self._cheapest()
+        if pair and self._distance(*pair) <= self.settings.max_merge_distance:
+            self._merge(*pair)
+        else:
+            self._evict()
 
     def _free(self) -> list[NaiveCell]:
         return [cell for cell in self.long_term if not cell.pinned]
 
     def _distance(self, a: NaiveCell, b: NaiveCell) -> np.float32:
-        """Squared distance of unit keys in single precision, as it is stored in links."""
-        squares = [np.float32(np.sum(cell.values.astype(np.int64) ** 2)) for cell in (a, b)]
-        product = np.float32(np.sum(a.values.astype(np.int64) * b.values.astype(np.int64)))
-        inverse = [np.float32(1) / np.sqrt(s) if s else np.float32(0) for s in squares]
-        lengths = np.float32(squares[0] > 0) + np.float32(squares[1] > 0)
-        distance = lengths - np.float32(2) * (inverse[0] * inverse[1] * product)
-        return max(np.float32(0), distance)
+        """Squared distance of unit keys by the angle that their signs tell."""
+        if a.flat or b.flat:
+            return np.float32(a.flat != b.flat)
+        return np.float32(2 - 2 * cos(pi * _unlike(a.signs, b.signs) / self.sign_code.signs))
 
     def _cost(self, a: NaiveCell, b: NaiveCell) -> np.float32:
         distance = self._distance(a, b)
@@ -180,9 +257,35 @@ class NaiveMemory:
         self.long_term.append(merged)
 
     def _merged(self, older: NaiveCell, younger: NaiveCell) -> NaiveCell:
+        look = younger if younger.mass > older.mass else older
+        signs, flat, key, exemplar_s = look.signs, look.flat, look.key, look.exemplar_s
+        if older.key and younger.key:
+            mean, exemplar_s = self._mean(older, younger)
+            key = self._key_of(self.fine.encode(mean[None]), FIXED_ONE)
+            turned = np.rint(self.fine.rotate_back(mean[None]))[0]
+            signs, flat = self._signs(turned), not turned.any()
+        return NaiveCell(
+            id=older.id,
+            mass=older.mass + younger.mass,
+            visits=older.visits + younger.visits,
+            time_sum_us=older.time_sum_us + younger.time_sum_us,
+            spans=self._joined(older.spans + younger.spans, self.settings.spans_per_cell),
+            exemplar_s=exemplar_s,
+            signs=signs,
+            flat=flat,
+            key=key,
+            pinned=older.pinned or younger.pinned,
+            use=older.use + younger.use,
+        )
+
+    @staticmethod
+    def _mean(older: NaiveCell, younger: NaiveCell) -> tuple[NDArray[np.float64], float]:
+        """The mean key in fixed point, and the exemplar of the cell closer to it."""
+        assert older.key
+        assert younger.key
         keys = [
-            cell.values.astype(np.float64) * (float(cell.scale) * FIXED_ONE)
-            for cell in (older, younger)
+            key.values.astype(np.float64) * (float(key.scale) * FIXED_ONE)
+            for key in (older.key, younger.key)
         ]
         mass = older.mass + younger.mass
         mean = np.rint((older.mass * keys[0] + younger.mass * keys[1]) / mass)
@@ -191,61 +294,67 @@ class NaiveMemory:
             float(key @ mean) / length if length else 0.0
             for key, length in zip(keys, lengths, strict=True)
         ]
-        encoded = self.code.encode(mean[None])
-        return NaiveCell(
-            id=older.id,
-            mass=mass,
-            visits=older.visits + younger.visits,
-            time_sum_us=older.time_sum_us + younger.time_sum_us,
-            spans=self._joined(older.spans + younger.spans, self.settings.spans_per_cell),
-            exemplar_s=younger.exemplar_s if fit[1] > fit[0] else older.exemplar_s,
-            code=encoded.codes[0].tobytes(),
-            values=self._values(encoded),
-            scale=np.float32(encoded.scale[0] / FIXED_ONE),
-            pinned=older.pinned or younger.pinned,
-            use=older.use + younger.use,
-        )
+        return mean, younger.exemplar_s if fit[1] > fit[0] else older.exemplar_s
 
-    @staticmethod
-    def _joined(spans: list[tuple[float, float]], most: int) -> list[tuple[float, float]]:
-        """Spans in order, touching ones joined, then the closest until at most `most`."""
-        spans = sorted(spans)
-        while True:
-            gaps = [right[0] - left[1] for left, right in itertools.pairwise(spans)]
-            if not gaps or (min(gaps) > 0 and len(spans) <= most):
-                return spans
-            at = gaps.index(min(gaps))
-            spans[at : at + 2] = [(spans[at][0], max(spans[at][1], spans[at + 1][1]))]
+    def _joined(self, spans: list[NaiveSpan], most: int) -> list[NaiveSpan]:
+        """Spans in order; what overlaps, or touches and is alike, joined; then the closest."""
+        groups = [[span] for span in sorted(spans, key=lambda span: span.start_s)]
+
+        def gap_s(at: int) -> float:
+            return groups[at + 1][0].start_s - max(span.end_s for span in groups[at])
+
+        def join(at: int) -> None:
+            groups[at : at + 2] = [groups[at] + groups[at + 1]]
+
+        at = 0
+        while at + 1 < len(groups):
+            touches = gap_s(at) <= 0 and self._alike(groups[at][-1], groups[at + 1][0])
+            if gap_s(at) < 0 or touches:
+                join(at)
+            else:
+                at += 1
+        while len(groups) > most:
+            gaps = [gap_s(at) for at in range(len(groups) - 1)]
+            join(gaps.index(min(gaps)))
+        return [_one(group) for group in groups]
+
+    def _alike(self, span: NaiveSpan, other: NaiveSpan) -> bool:
+        limit = 64 * self.plan.sketch_limbs // 16
+        return _unlike(span.sketch, other.sketch) <= limit
 
     def _limit_pool(self) -> None:
-        """Where all spans are taken, join the closest gaps of all cells, the earlier on ties."""
-        cells = self.working + self.long_term
-        if sum(len(cell.spans) for cell in cells) < self.plan.spans:
+        """Where all spans are taken, join neighbours of all cells: alike ones, then the closest."""
+        if self._span_count() < self.plan.spans:
             return
-        gaps = sorted(
-            (right[0] - left[1], right[0])
-            for cell in cells
-            for left, right in zip(cell.spans, cell.spans[1:], strict=False)
+        neighbours = sorted(
+            (not self._alike(left, right), right.start_s - left.end_s, right.start_s)
+            for cell in self._live()
+            for left, right in itertools.pairwise(cell.spans)
         )
-        closed = {start_s for _, start_s in gaps[: max(1, self.plan.spans // 32)]}
-        for cell in cells:
-            joined: list[tuple[float, float]] = []
-            for start_s, end_s in cell.spans:
-                if joined and start_s in closed:
-                    joined[-1] = (joined[-1][0], end_s)
+        closed = {start_s for *_, start_s in neighbours[: max(1, self.plan.spans // 32)]}
+        for cell in self._live():
+            groups: list[list[NaiveSpan]] = []
+            for span in cell.spans:
+                if groups and span.start_s in closed:
+                    groups[-1].append(span)
                 else:
-                    joined.append((start_s, end_s))
-            cell.spans = joined
+                    groups.append([span])
+            cell.spans = [_one(group) for group in groups]
 
     def _evict(self) -> None:
-        live = self.working + self.long_term
-        order = sorted(self._free(), key=lambda c: (c.use, c.mass, c.spans[0][0], c.id))
-        every = [span for cell in live for span in cell.spans]
+        live = self._live()
+        order = sorted(self._free(), key=lambda c: (c.use, c.mass, c.spans[0].start_s, c.id))
+        every = [(span.start_s, span.end_s) for cell in live for span in cell.spans]
         length_s = max(end for _, end in every) - min(start for start, _ in every)
         longest_s = self.settings.coverage_fraction * length_s
         victim = order[0]
         for cell in order:
-            rest = sorted(span for other in live if other is not cell for span in other.spans)
+            rest = sorted(
+                (span.start_s, span.end_s)
+                for other in live
+                if other is not cell
+                for span in other.spans
+            )
             gap_s, reached_s = 0.0, rest[0][0]
             for start_s, end_s in rest:  # joined spans may lie over others
                 gap_s = max(gap_s, start_s - reached_s)
@@ -255,3 +364,13 @@ class NaiveMemory:
                 break
         self.long_term.remove(victim)
         self.evicted.append(victim)
+
+
+def _unlike(signs: str, others: str) -> int:
+    return (int(signs, 2) ^ int(others, 2)).bit_count()
+
+
+def _one(group: list[NaiveSpan]) -> NaiveSpan:
+    """One span for several, with the sketch of the longest, the first on ties."""
+    longest = max(group, key=lambda span: span.end_s - span.start_s)
+    return NaiveSpan(group[0].start_s, max(span.end_s for span in group), longest.sketch)

@@ -78,7 +78,7 @@ def streams(draw: st.DrawFn) -> Written:
     start_s = float(rng.choice([0.0, -4.25, 1.7e9]))
     durations_s = rng.choice([0.0, 0.04, 0.5, 2.0], frames.shape[0])
     # Few slots: the smallest budget, or a little more than it.
-    budget_bytes = draw(st.sampled_from([6_656, 8_192, 16_384]))
+    budget_bytes = draw(st.sampled_from([11_776, 13_312, 20_480]))
     with_tokens = draw(st.booleans())
     count = frames.shape[0]
     cuts = draw(st.lists(st.integers(0, count), max_size=6))
@@ -134,29 +134,30 @@ def assert_sane(store: MemoryStore, written: Written, count: int) -> None:
 
 
 def assert_tokens_of_exemplars(snapshot: MemorySnapshot, written: Written) -> None:
-    """Every cell that is no copy keeps tokens of its exemplar frame, where tokens come."""
+    """Every cell with a detail keeps tokens of its exemplar frame, where tokens come."""
     if written.tokens is None:
         assert snapshot.token_cell.size == 0
         return
+    detailed = set(snapshot.ids[snapshot.key_set.fine_row].tolist())
     for cell, exemplar_s in zip(snapshot.ids.tolist(), snapshot.exemplar_s, strict=True):
         codes = snapshot.token_codes[snapshot.token_cell == cell]
         frames = np.flatnonzero(written.pts_s == exemplar_s).tolist()
         kept = [encode_tokens(written.tokens[frame], codes.shape[0]) for frame in frames]
-        assert (codes.size == 0) == (cell < 0)
-        assert cell < 0 or any(np.array_equal(codes, expected) for expected in kept)
+        assert (codes.size > 0) == (cell > 0 and cell in detailed)
+        assert codes.size == 0 or any(np.array_equal(codes, expected) for expected in kept)
 
 
 def assert_ordered(snapshot: MemorySnapshot) -> None:
-    """Time order, extents, unique ids, at most r spans."""
+    """Time order, extents, unique ids."""
     assert np.unique(snapshot.ids).size == len(snapshot)
     assert (np.diff(snapshot.start_s) >= 0).all()
     for row, cell in enumerate(snapshot.ids.tolist()):
         mine = snapshot.span_cell == cell
         starts_s, ends_s = snapshot.span_start_s[mine], snapshot.span_end_s[mine]
-        assert 1 <= starts_s.size <= 32
+        assert starts_s.size >= 1
         assert snapshot.start_s[row] == starts_s[0]
         assert snapshot.end_s[row] == ends_s.max()
-        assert (starts_s[1:] > ends_s[:-1]).all()
+        assert (starts_s[1:] >= ends_s[:-1]).all()
         assert snapshot.start_s[row] <= snapshot.exemplar_s[row] <= snapshot.end_s[row]
 
 

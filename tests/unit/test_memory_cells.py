@@ -5,14 +5,13 @@ import pytest
 from streammem.core.errors import MemoryFileError
 from streammem.memory.cells import CellTable, cell_dtype, join_sum, split_sum
 
-DTYPE = cell_dtype(code_bytes=4, tokens_per_cell=0, dim=4)
+DTYPE = cell_dtype(sign_limbs=2)
 
 
-def test_cells_are_60_bytes_and_their_code() -> None:
-    """The numbers of a cell take 60 bytes; the slot is rounded up to 8."""
+def test_cells_are_48_bytes_and_their_signs() -> None:
+    """The numbers of a cell take 48 bytes; 512 signs take 64."""
     assert DTYPE.itemsize == 64
-    assert cell_dtype(512, 0, 512).itemsize == 576
-    assert cell_dtype(512, 2, 512).itemsize == 576 + 1024
+    assert cell_dtype(sign_limbs=8).itemsize == 112
 
 
 def test_slots_are_used_again_and_never_moved() -> None:
@@ -26,6 +25,7 @@ def test_slots_are_used_again_and_never_moved() -> None:
     table.release(1)
 
     assert not table.full
+    assert not table.grows
     assert table.rows[1:2].tobytes() == bytes(64)
     assert table.slot_of(2) is None
     assert table.slot_of(3) == 2

@@ -3,7 +3,8 @@
 import numpy as np
 
 from streammem.memory.eviction import first_that_keeps_coverage, least_used
-from streammem.memory.spans import SPAN
+
+SPAN = [("start_s", "<f8"), ("end_s", "<f8"), ("owner", "<i4")]
 
 
 def test_least_used_orders_by_usage_mass_age_and_id() -> None:

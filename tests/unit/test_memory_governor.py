@@ -30,24 +30,39 @@ def test_the_worst_case_is_within_the_budget(dim: int, budget_bytes: int, tokens
 
 
 @pytest.mark.parametrize(
-    ("dim", "budget_bytes", "bits"),
+    ("dim", "budget_bytes", "fine_bits", "sketch_limbs", "sensory_bits"),
     [
-        (512, MIB, 8),
-        (512, 64 * 1152, 2),
-        (512, 16 * KIB, 1),
-        (128, 16 * KIB, 4),
-        (1152, 64 * KIB, 1),
+        (512, MIB, 8, 2, 8),
+        (512, 64 * 1152, 4, 2, 4),
+        (512, 16 * KIB, 4, 1, 1),
+        (64, 16 * KIB, 8, 1, 1),
+        (1152, 64 * KIB, 4, 2, 1),
     ],
 )
-def test_codes_narrow_as_the_budget_does(dim: int, budget_bytes: int, bits: int) -> None:
-    """The widest code is taken that leaves room for enough cells."""
-    assert plan_memory(dim, budget_bytes, 0, FIXED_BYTES).bits == bits
+def test_codes_narrow_as_the_budget_does(
+    dim: int, budget_bytes: int, fine_bits: int, sketch_limbs: int, sensory_bits: int
+) -> None:
+    """Fine keys, sketches and sensory frames take fewer bits in a small memory."""
+    plan = plan_memory(dim, budget_bytes, 0, FIXED_BYTES)
+
+    assert plan.fine_bits == fine_bits
+    assert plan.sketch_limbs == sketch_limbs
+    assert plan.sensory_bits == sensory_bits
+
+
+@pytest.mark.parametrize("cells", [16, 64, 1024])
+def test_a_budget_holds_sixteen_visits_for_each_fp16_cell(cells: int) -> None:
+    """As many spans as there are events at a load of 16; the smallest budget has fewer cells."""
+    plan = plan_memory(512, cells * 1152, 0, FIXED_BYTES)
+
+    assert plan.spans > 16 * cells
+    assert plan.cells > 2 * cells
 
 
 @pytest.mark.parametrize("dim", [64, 512])
 def test_16_kib_is_enough(dim: int) -> None:
     """The default policy works from 16 KiB."""
-    assert MemoryStore(dim, 16 * KIB).engine.plan.cells >= 64
+    assert MemoryStore(dim, 16 * KIB).engine.plan.cells >= FEWEST_CELLS
 
 
 @pytest.mark.parametrize("dim", [8, 512, 1152])
@@ -64,10 +79,10 @@ def test_a_budget_too_small_is_refused_with_the_smallest_that_works(dim: int) ->
 
 
 def test_tokens_are_kept_where_cells_are_plenty() -> None:
-    """Many tokens a cell at 20 MiB, one at 1 MiB, none at 164 KiB."""
+    """Many tokens a cell at 20 MiB, two at 1 MiB, none at 164 KiB."""
     kept = [
         plan_memory(512, budget, 49, FIXED_BYTES).tokens_per_cell
         for budget in (20 * MIB, MIB, 164 * KIB)
     ]
 
-    assert kept == [8, 1, 0]
+    assert kept == [8, 2, 0]

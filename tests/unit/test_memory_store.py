@@ -10,6 +10,7 @@ import pytest
 from streammem.core.errors import MemoryFileError, UsageError
 from streammem.core.types import Tier
 from streammem.memory import POLICIES, MemoryStore, WriteReport
+from streammem.memory.state import SECTIONS
 
 MIB = 1 << 20
 
@@ -124,7 +125,7 @@ def test_numbers_out_of_range_are_refused(arguments: dict[str, int]) -> None:
         (lambda data: b"x" + data[1:], "not a memory"),
         (lambda data: data[:-1], "the memory is cut"),
         (lambda data: data[:2000] + bytes([data[2000] ^ 1]) + data[2001:], "checksum"),
-        (lambda data: data[:8] + b"\x63" + data[9:], "format 99; this version reads up to 2"),
+        (lambda data: data[:8] + b"\x63" + data[9:], "format 99; this version reads up to 3"),
     ],
 )
 def test_damaged_bytes_are_refused(damage: Any, message: str) -> None:
@@ -133,7 +134,7 @@ def test_damaged_bytes_are_refused(damage: Any, message: str) -> None:
         MemoryStore.from_bytes(damage(filled().to_bytes()))
 
 
-@pytest.mark.parametrize("name", ["head", "open", "sensory", "cells", "links", "spans", "ledger"])
+@pytest.mark.parametrize("name", SECTIONS)
 def test_sections_that_do_not_fit_are_refused(name: str) -> None:
     """Every section is checked against the plan; an absent one is named."""
     sections = filled().sections()
@@ -166,7 +167,7 @@ def test_bytes_by_tier_add_up_to_all_but_the_overhead() -> None:
 
     sections = store.sections()
     assert overhead == store.nbytes - sum(
-        len(sections[name]) for name in ("open", "sensory", "cells", "links", "spans")
+        len(sections[name]) for name in ("open", "sensory", "cells", "links", "spans", "details")
     )
     assert all(count > 0 for count in store.bytes_by_tier().values())
     assert len(store.to_bytes()) == store.nbytes
@@ -184,10 +185,11 @@ def test_an_event_changes_few_bytes_of_the_sections() -> None:
 
     after = store.sections()
     changed = 0
-    for name in ("cells", "links", "spans"):
-        assert len(after[name]) == len(before[name])
-        left, right = (np.frombuffer(part[name], np.uint8) for part in (before, after))
+    for name in ("cells", "links", "spans", "details"):
+        shared = min(len(after[name]), len(before[name]))
+        left, right = (np.frombuffer(part[name][:shared], np.uint8) for part in (before, after))
         changed += int(np.count_nonzero(left != right))
+        changed += len(after[name]) + len(before[name]) - 2 * shared
     assert 0 < changed < 128 * 1024 // 10
 
 
@@ -236,11 +238,51 @@ def test_equal_calls_give_equal_bytes_and_other_seeds_other_codes() -> None:
     """Nothing but the arguments decides; the seed turns narrow codes."""
 
     def written(seed: int) -> bytes:
-        store = MemoryStore(64, 8_192, seed=seed)
+        store = MemoryStore(64, 12_288, seed=seed)
         store.write(scenes(60, 5, 64), np.arange(300) * 0.5)
         return store.to_bytes()
 
     assert written(1) == written(1) != written(2)
+
+
+def test_details_go_before_cells_do() -> None:
+    """As events come, the oldest cells lose their fine keys and tokens; all are still found."""
+    store = MemoryStore(64, 256 * 1024, tokens_per_frame=2)
+    frames, pts_s = scenes(3000, 3, 64), np.arange(9000) * 0.5
+    tokens = np.repeat(frames[:, None], 2, axis=1)
+    store.write(frames[:1200], pts_s[:1200], tokens=tokens[:1200])
+    few = store.snapshot()
+    store.write(frames[1200:], pts_s[1200:], tokens=tokens[1200:])
+    many = store.snapshot()
+
+    assert store.engine.plan.tokens_per_cell == 2
+    assert set(few.ids[few.mass > 0].tolist()) <= set(few.ids[few.key_set.fine_row].tolist())
+    detailed = many.ids[many.key_set.fine_row]
+    detailed = np.sort(detailed[detailed > 0])
+    assert 0 < detailed.size < store.counts_by_tier()[Tier.LONG_TERM]
+    assert set(many.token_cell.tolist()) == set(detailed.tolist())
+    found = 0
+    for scene in range(0, 3000, 100):
+        hit = many.search(frames[3 * scene : 3 * scene + 3].mean(axis=0), 1)[0]
+        found += hit.start_s <= 1.5 * scene + 0.75 <= hit.end_s
+    assert found >= 29
+
+
+def test_a_used_cell_keeps_its_detail_longest() -> None:
+    """Of the old cells the one that was returned stays sharp."""
+    store = MemoryStore(64, 32_768)
+    frames = scenes(400, 4, 64)
+    store.write(frames[:160], np.arange(160) * 0.5)
+    store.absorb_usage({7: 5}, reads=5)
+    dropped: set[int] = set()
+    while not dropped:
+        store.write(frames[store.frames : store.frames + 4], (store.frames + np.arange(4)) * 0.5)
+        snapshot = store.snapshot()
+        detailed = set(snapshot.ids[snapshot.key_set.fine_row].tolist())
+        dropped = set(snapshot.ids[snapshot.mass > 0].tolist()) - detailed
+
+    assert 7 in detailed
+    assert min(dropped) < 7
 
 
 def test_a_list_and_a_wider_type_mean_the_same() -> None:
