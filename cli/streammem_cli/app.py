@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -41,6 +42,11 @@ Exit codes: 0 good, 1 unexpected, 2 usage, 3 partial, 4 abstained (only with
 7 budget or disk exhausted, 8 source unreadable, 130 and 143 stopped.
 """
 
+# The options of every command that take no value, also in one word as in `-qv`.
+_SWITCH = re.compile("--json|--jsonl|--quiet|--verbose|--no-color|-[qv]+")
+# What Python and the loader say where neither has an error of its own for it.
+_WITHOUT_MEMORY = re.compile("can't start new thread|failed to map segment|annot allocate memory")
+
 app = typer.Typer(
     name="streammem",
     help=HELP,
@@ -78,11 +84,14 @@ def run(arguments: Sequence[str]) -> int:
     if not arguments:
         app(["--help"], standalone_mode=False, prog_name="streammem")
         return UsageError.exit_code
-    arguments = _command_first(arguments)
-    command = next((word for word in arguments if not word.startswith("-")), "streammem")
     as_json = "--json" in arguments
+    words, arguments = _command_first(arguments)
+    command = " ".join(words) or "streammem"
+    if not words and not arguments:
+        missing = UsageError("there is no command", hint="streammem --help")
+        return _fail(command, missing, as_json=as_json)
     try:
-        status = app(list(arguments), standalone_mode=False, prog_name="streammem")
+        status = app([*words, *arguments], standalone_mode=False, prog_name="streammem")
     except StreamMemError as problem:
         return _fail(command, problem, as_json=as_json)
     except typer.Abort:
@@ -95,7 +104,7 @@ def run(arguments: Sequence[str]) -> int:
         # Every kind of it has this method; the public base class does not declare it.
         message = problem.format_message() if hasattr(problem, "format_message") else str(problem)
         if message.startswith("Usage:"):
-            render.note(message)
+            render.usage(message)
             return UsageError.exit_code
         return _fail(command, _usage_error(message, command), as_json=as_json)
     except (OSError, MemoryError) as problem:
@@ -105,36 +114,62 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as problem:
         if os.environ.get("STREAMMEM_DEBUG"):
             raise
-        unexpected = StreamMemError(
-            f"unexpected {type(problem).__name__}: {problem}",
-            hint="set STREAMMEM_DEBUG=1 for the traceback, and report it",
-        )
-        return _fail(command, unexpected, as_json=as_json)
+        return _fail(command, _unexpected(problem), as_json=as_json)
     return status if isinstance(status, int) else 0
 
 
-def _command_first(arguments: Sequence[str]) -> list[str]:
-    """Switches before the command belong to it: `streammem --json list` is `list --json`."""
-    leading = []
+def _command_first(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words that name a command, and the rest.
+
+    Switches before the command belong to it: `streammem --json models list` means
+    `streammem models list --json`.
+    """
+    groups = {one.name for one in app.registered_groups}
+    words: list[str] = []
+    switches: list[str] = []
     rest = list(arguments)
-    while rest and rest[0] in ("--json", "--jsonl", "-q", "--quiet", "-v", "--no-color"):
-        leading.append(rest.pop(0))
-    return [*rest[:1], *leading, *rest[1:]]
+    while rest and (not words or words[-1] in groups):
+        if _SWITCH.fullmatch(rest[0]):
+            switches.append(rest.pop(0))
+        elif rest[0].startswith("-"):
+            break
+        else:
+            words.append(rest.pop(0))
+    return words, [*switches, *rest] if words else rest
 
 
 def _machine_error(problem: OSError | MemoryError) -> StreamMemError:
     """What the operating system refused, as an error with its exit code."""
-    if isinstance(problem, MemoryError):
-        return BudgetError("the machine's memory is full", hint="use a smaller encoder")
-    if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(problem, MemoryError) or problem.errno == errno.ENOMEM:
+        return _out_of_memory("")
+    if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return BudgetError(f"the disk is full: {problem}", hint="free some space", code="disk_full")
     return UsageError(f"{problem}", hint="check the path and its permissions", code="file_system")
+
+
+def _unexpected(problem: Exception) -> StreamMemError:
+    """What nobody foresaw, apart from memory that ran out in a place that says so in words only."""
+    if _WITHOUT_MEMORY.search(str(problem)):
+        return _out_of_memory(f": {problem}")
+    return StreamMemError(
+        f"unexpected {type(problem).__name__}: {problem}",
+        hint="this is a bug or a damaged installation; STREAMMEM_DEBUG=1 shows the traceback",
+    )
+
+
+def _out_of_memory(where: str) -> BudgetError:
+    return BudgetError(
+        f"the machine's memory is full{where}",
+        hint="close other programs, or use a smaller picture or encoder",
+        code="out_of_memory",
+    )
 
 
 def _usage_error(message: str, command: str) -> UsageError:
     known = {one.name for one in app.registered_commands}
     known |= {one.name for one in app.registered_groups}
-    place = f"{command} " if command in known else ""
+    first = command.partition(" ")[0]
+    place = f"{first} " if first in known else ""
     return UsageError(message, hint=f"streammem {place}--help")
 
 

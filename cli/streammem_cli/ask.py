@@ -1,6 +1,5 @@
 """`streammem ask`: a question, an answer with measured times."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
 ABSTAINED = 4
 
 
+@options.common
 def ask(
     question: Annotated[str, typer.Argument(help="In plain words.")],
     in_memory: options.InMemory = None,
@@ -39,16 +39,13 @@ def ask(
     device: options.Device = None,
     library: options.LibraryFolder = None,
     json: options.Json = False,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = 0,
-    no_color: options.NoColor = False,
 ) -> None:
     """Answer from the memories, with the times it rests on.
 
     \b
     Examples:
       streammem ask "when does the red ball appear?"
-      streammem ask "how often is the screen blue?" --in lecture --between 0:00 10:00
+      streammem ask "how often is it blue?" --in lecture --between 0:00 10:00
       streammem ask "what is on the wall?" --choices "stripes|squares" --json
     """
     from streammem.api import AskOptions
@@ -80,16 +77,16 @@ def ask(
             device=device or "auto",
         ),
     )
-    report(result, "ask", as_json=json, quiet=quiet, explain=explain)
+    report(result, "ask", as_json=json, explain=explain)
     if fail_empty and result.abstained:
         raise typer.Exit(ABSTAINED)
 
 
-def report(result: "Answer", command: str, *, as_json: bool, quiet: bool, explain: bool) -> None:
+def report(result: "Answer", command: str, *, as_json: bool, explain: bool) -> None:
     """Print an answer in the form that was asked for."""
     if as_json:
         render.document(documents.answer_document(command, result, explain=explain))
         return
-    render.answer(replace(result, notes=()) if quiet else result)
+    render.answer(result)
     if explain:
         render.document(result.explain)

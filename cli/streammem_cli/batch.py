@@ -9,6 +9,7 @@ from streammem_cli.ingest import run_and_report
 from streammem_cli.options import Output
 
 
+@options.common
 def batch(
     folders: Annotated[list[str], typer.Argument(metavar="FOLDER...", help="Searched to the end.")],
     jobs: Annotated[int, typer.Option(min=1, max=256, help="Processes side by side.")] = 1,
@@ -19,6 +20,8 @@ def batch(
     weights: options.Weights = None,
     device: options.Device = None,
     reader: options.Reader = None,
+    start: options.Start = None,
+    end: options.End = None,
     recorded_at: options.RecordedAt = None,
     force: options.Force = False,
     no_audio: options.NoAudio = False,
@@ -26,9 +29,6 @@ def batch(
     library: options.LibraryFolder = None,
     json: options.Json = False,
     jsonl: options.JsonLines = False,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = 0,
-    no_color: options.NoColor = False,
 ) -> None:
     """Remember every video below the folders.
 
@@ -52,11 +52,15 @@ def batch(
         },
     )
     request = options.ingest_request(
-        loaded, recorded_at=options.read_moment(recorded_at), force=force
+        loaded,
+        start_s=options.read_time(start, "--start"),
+        end_s=options.read_time(end, "--end"),
+        recorded_at=options.read_moment(recorded_at),
+        force=force,
     )
     run_and_report(
         lambda on_event, should_stop: opened.batch(
             folders, request, jobs=jobs, on_event=on_event, should_stop=should_stop
         ),
-        Output("batch", json, jsonl, quiet, verbose, not no_color),
+        Output("batch", json, jsonl),
     )

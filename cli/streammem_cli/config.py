@@ -14,10 +14,10 @@ app = typer.Typer(
 
 
 @app.command("show")
+@options.common
 def show(
     origin: Annotated[bool, typer.Option("--origin", help="Say where each came from.")] = False,
     json: options.Json = False,
-    no_color: options.NoColor = False,
 ) -> None:
     """Show every setting with its value.
 
@@ -39,6 +39,7 @@ def show(
 
 
 @app.command("path")
+@options.common
 def path(json: options.Json = False) -> None:
     """Print where your configuration file is, or would be.
 

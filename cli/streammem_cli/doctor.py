@@ -7,10 +7,10 @@ from streammem_cli import documents, options, render
 FAILED = 5
 
 
+@options.common
 def doctor(
     library: options.LibraryFolder = None,
     json: options.Json = False,
-    no_color: options.NoColor = False,
 ) -> None:
     """Check the machine, the packages, the encoders and the library.
 

@@ -7,12 +7,12 @@ import typer
 from streammem_cli import documents, options, render
 
 
+@options.common
 def forget(
     memories: Annotated[list[str], typer.Argument(metavar="MEMORY...", help="Which ones.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without it only a preview.")] = False,
     library: options.LibraryFolder = None,
     json: options.Json = False,
-    no_color: options.NoColor = False,
 ) -> None:
     """Remove memories from the library.
 

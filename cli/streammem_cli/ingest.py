@@ -19,6 +19,7 @@ Run = Callable[["OnEvent", Callable[[], bool]], "list[IngestResult]"]
 PARTIAL = 3
 
 
+@options.common
 def ingest(
     sources: Annotated[
         list[str], typer.Argument(metavar="SOURCE...", help="Files, folders, globs or URLs.")
@@ -40,9 +41,6 @@ def ingest(
     library: options.LibraryFolder = None,
     json: options.Json = False,
     jsonl: options.JsonLines = False,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = 0,
-    no_color: options.NoColor = False,
 ) -> None:
     """Remember one or several sources.
 
@@ -50,7 +48,7 @@ def ingest(
     Examples:
       streammem ingest video.mp4
       streammem ingest lectures/ "more/*.mkv" --fps 1 --budget 8MiB
-      streammem ingest video.mp4 --encoder open_clip:ViT-B-32 --weights vit.safetensors
+      streammem ingest a.mp4 --encoder open_clip:ViT-B-32 --weights vit.pt
 
     The same command again goes on where an earlier run stopped, or says `unchanged`. One bad
     source never stops the rest.
@@ -75,7 +73,7 @@ def ingest(
         recorded_at=options.read_moment(recorded_at),
         force=force,
     )
-    output = Output("ingest", json, jsonl, quiet, verbose, not no_color)
+    output = Output("ingest", json, jsonl)
     run_and_report(
         lambda on_event, should_stop: opened.ingest(
             sources, request, on_event=on_event, should_stop=should_stop
@@ -86,7 +84,9 @@ def ingest(
 
 def run_and_report(run: Run, output: Output) -> None:
     """Run an ingest of any kind with progress and signals, print its results, and exit."""
-    stop = StopRequest().install()
+    stop = StopRequest(
+        lambda: render.note("stopping once the frames at hand are kept; Ctrl-C again ends at once")
+    ).install()
     interrupted: Interrupted | None = None
     with Progress(output) as progress:
         try:
@@ -99,9 +99,6 @@ def run_and_report(run: Run, output: Output) -> None:
         if interrupted is not None:
             document["error"] = interrupted.to_json()
         render.document(document)
-    elif not output.jsonl:
-        for result in results:
-            render.ingested(result)
     if interrupted is not None:
         if not output.json:
             render.error(interrupted)

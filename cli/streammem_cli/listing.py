@@ -3,11 +3,10 @@
 from streammem_cli import documents, options, render
 
 
+@options.common
 def list_memories(
     library: options.LibraryFolder = None,
     json: options.Json = False,
-    quiet: options.Quiet = False,
-    no_color: options.NoColor = False,
 ) -> None:
     """List the memories of the library.
 
@@ -22,5 +21,5 @@ def list_memories(
         render.document(documents.results_document("list", results))
         return
     render.memories(results)
-    if not results and not quiet:
-        render.note(f"{opened.folder} holds no memory; streammem ingest makes one")
+    if not results:
+        render.note(f"no memory yet in {opened.folder}; `streammem ingest` makes one")

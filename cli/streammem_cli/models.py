@@ -1,11 +1,12 @@
 """`streammem models`: which encoders there are, and fetching their weights."""
 
-import sys
 from typing import Annotated
 
 import typer
 
+from streammem.core import SCHEMA_VERSION
 from streammem_cli import documents, options, render
+from streammem_cli.progress import download_bar
 
 app = typer.Typer(
     help="List encoders and fetch their weights.", no_args_is_help=True, rich_markup_mode=None
@@ -13,7 +14,8 @@ app = typer.Typer(
 
 
 @app.command("list")
-def list_models(json: options.Json = False, no_color: options.NoColor = False) -> None:
+@options.common
+def list_models(json: options.Json = False) -> None:
     """List the encoders and say which are on this machine.
 
     \b
@@ -30,11 +32,10 @@ def list_models(json: options.Json = False, no_color: options.NoColor = False) -
 
 
 @app.command("pull")
+@options.common
 def pull(
     model_id: Annotated[str, typer.Argument(metavar="ID", help="As `models list` prints it.")],
     json: options.Json = False,
-    quiet: options.Quiet = False,
-    no_color: options.NoColor = False,
 ) -> None:
     """Fetch an encoder's weights into the cache, with a checked digest.
 
@@ -46,17 +47,12 @@ def pull(
     """
     from streammem.api import pull_model
 
-    shown = not quiet and not json and sys.stderr.isatty()
-
-    def on_progress(done_bytes: int, total_bytes: int | None) -> None:
-        if shown and total_bytes:
-            render.note(f"{100 * done_bytes // total_bytes:3d} % of {total_bytes >> 20} MiB")
-
-    path = pull_model(model_id, on_progress)
+    with download_bar(model_id, wanted=not json) as on_progress:
+        path = pull_model(model_id, on_progress)
     if json:
+        pulled = {"id": model_id, "path": str(path)}
         render.document(
-            {"schema_version": 1, "command": "models pull",
-             "results": [{"id": model_id, "path": str(path)}]}
-        )  # fmt: skip
+            {"schema_version": SCHEMA_VERSION, "command": "models pull", "results": [pulled]}
+        )
     else:
         render.line(str(path))

@@ -1,8 +1,11 @@
 """The options that several commands share, each declared once; and how their texts are read."""
 
+import inspect
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +13,7 @@ import typer
 
 from streammem.core.errors import UsageError
 from streammem.core.timebase import parse_time
+from streammem_cli import render
 
 if TYPE_CHECKING:
     from streammem.api import Library
@@ -22,9 +26,6 @@ LibraryFolder = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 JsonLines = Annotated[bool, typer.Option("--jsonl", help="One JSON event a line while it runs.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notes, no progress.")]
-Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="More notes.")]
-NoColor = Annotated[bool, typer.Option("--no-color", help="Plain output (also NO_COLOR).")]
 
 Fps = Annotated[float | None, typer.Option(help="Frames encoded per second of video. [2]")]
 Budget = Annotated[
@@ -69,14 +70,37 @@ Thumbnails = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """How a command speaks, from its options."""
+    """The form of a command's results, from its options."""
 
     command: str
     json: bool = False
     jsonl: bool = False
-    quiet: bool = False
-    verbose: int = 0
-    color: bool = True
+
+
+def _speak(
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes, no progress.")] = False,
+    verbose: Annotated[
+        int, typer.Option("--verbose", "-v", count=True, show_default=False, help="More notes.")
+    ] = 0,
+    no_color: Annotated[
+        bool, typer.Option("--no-color", help="Plain output (also NO_COLOR).")
+    ] = False,
+) -> None:
+    render.speak(quiet=quiet, verbose=verbose > 0, color=not no_color)
+
+
+def common(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the options that every command has, behind its own."""
+    own, shared = (inspect.signature(one).parameters for one in (command, _speak))
+
+    @wraps(command)
+    def speaking(**given: Any) -> None:
+        _speak(**{name: given.pop(name) for name in shared})
+        command(**given)
+
+    signature = inspect.Signature([*own.values(), *shared.values()])
+    speaking.__signature__ = signature  # type: ignore[attr-defined]
+    return speaking
 
 
 def read_time(text: str | None, option: str) -> float | None:
@@ -140,7 +164,9 @@ def open_library(folder: str | None, **flags: Any) -> "tuple[Library, LoadedConf
 
     loaded = load_config(flags={"library.folder": folder, **flags})
     chosen = loaded.config.library.folder
-    return Library(Path(chosen) if chosen else None, loaded), loaded
+    library = Library(Path(chosen) if chosen else None, loaded)
+    render.detail(f"library {library.folder}")
+    return library, loaded
 
 
 def ingest_request(loaded: "LoadedConfig", **fields: Any) -> "IngestRequest":

@@ -1,11 +1,12 @@
-"""Progress while sources are read: bars on a terminal, event lines on request, else nothing."""
+"""What is seen while sources are read: bars on a terminal, a line for each source that is done."""
 
-import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from streammem_cli import render
+from streammem_cli import layout, render
 from streammem_cli.options import Output
 
 if TYPE_CHECKING:
@@ -14,20 +15,26 @@ if TYPE_CHECKING:
 
     from streammem.core.results import IngestEvent
 
+_NAME_WIDTH = 32
+
 
 class Progress:
     """Receives ingest events and shows them as the output options say. Use as a context."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
+        self._as_text = not (output.json or output.jsonl)
         self._bars: RichProgress | None = None
         self._tasks: dict[str, tuple[TaskID, float]] = {}
+        self._drawing = ExitStack()
 
     def __enter__(self) -> Self:
-        wanted = not (self._output.json or self._output.jsonl or self._output.quiet)
-        if wanted and sys.stderr.isatty():
-            self._bars = _new_bars(color=self._output.color)
-            self._bars.start()
+        if self._as_text and render.shows_progress():
+            bars = _new_bars()
+            # A terminal that cannot move its cursor gets none.
+            if bars.console.is_interactive:
+                self._bars = bars
+                self._drawing.enter_context(render.below(bars))
         return self
 
     def __exit__(
@@ -36,22 +43,24 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._bars is not None:
-            self._bars.stop()
+        self._drawing.close()
 
     def show(self, event: "IngestEvent") -> None:
         """Take in one event."""
         if self._output.jsonl:
             render.event_line(event.to_json())
-        if event.kind == "note" and self._output.verbose and not self._output.quiet:
-            render.note(f"{event.source}: {event.message}")
+        if event.kind == "note":
+            render.detail(f"{event.source}: {event.message}")
         if self._bars is not None:
             self._draw(self._bars, event)
+        if self._as_text and event.result is not None:
+            render.ingested(event.result)
 
     def _draw(self, bars: "RichProgress", event: "IngestEvent") -> None:
         if event.kind == "started":
             total_s = None if event.end_s is None else event.end_s - event.start_s
-            task = bars.add_task(event.source[-32:], total=total_s, rate="")
+            name = layout.visible(event.source)[-_NAME_WIDTH:]
+            task = bars.add_task(name, total=total_s, rate="")
             self._tasks[event.source] = (task, time.monotonic())
         elif event.kind == "progress" and event.source in self._tasks:
             task, started_at = self._tasks[event.source]
@@ -62,7 +71,24 @@ class Progress:
             bars.remove_task(self._tasks.pop(event.source)[0])
 
 
-def _new_bars(*, color: bool) -> "RichProgress":
+@contextmanager
+def download_bar(name: str, *, wanted: bool) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar for one download; hand it the bytes that are done, and in total where known."""
+    bars = _new_bars()
+    task = bars.add_task(layout.visible(name)[-_NAME_WIDTH:], total=None, rate="")
+    started_at = time.monotonic()
+
+    def show(done_bytes: int, total_bytes: int | None) -> None:
+        per_s = done_bytes / max(time.monotonic() - started_at, 1e-3)
+        bars.update(task, completed=done_bytes, total=total_bytes, rate=f"{per_s / 1e6:.1f} MB/s")
+
+    with ExitStack() as drawing:
+        if wanted and render.shows_progress() and bars.console.is_interactive:
+            drawing.enter_context(render.below(bars))
+        yield show
+
+
+def _new_bars() -> "RichProgress":
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -73,10 +99,12 @@ def _new_bars(*, color: bool) -> "RichProgress":
     from rich.progress import Progress as Bars
 
     return Bars(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
         TaskProgressColumn(),
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
-        console=Console(stderr=True, no_color=not color),
+        console=Console(stderr=True, no_color=not render.in_color()),
+        transient=True,
+        redirect_stdout=False,
     )

@@ -18,7 +18,8 @@ def reference() -> str:
     pages = [("streammem", root)]
     while pages:
         name, command = pages.pop(0)
-        context = command.make_context(name, [], resilient_parsing=True)
+        settings = root.context_settings
+        context = command.make_context(name, [], resilient_parsing=True, **settings)
         context.max_content_width = context.terminal_width = _WIDTH
         lines = (line.rstrip() for line in command.get_help(context).splitlines())
         parts.append(f"## `{name}`\n\n```text\n" + "\n".join(lines) + "\n```")
@@ -28,4 +29,4 @@ def reference() -> str:
 
 
 if __name__ == "__main__":
-    render.line(reference())
+    render.block(reference())

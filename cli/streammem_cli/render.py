@@ -4,12 +4,16 @@ import json
 import math
 import os
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from streammem.core.budget import format_bytes
 from streammem.core.errors import StreamMemError
 from streammem.core.timebase import format_time
+from streammem_cli.layout import INDENT, escaped_in_json, folded, plain, visible
 
 if TYPE_CHECKING:
     from streammem.core.results import (
@@ -26,93 +30,175 @@ if TYPE_CHECKING:
 _TIME_DIGITS = 6
 
 
+class Bars(Protocol):
+    """Progress bars on standard error, which stand aside while something else is printed."""
+
+    def start(self) -> None:
+        """Draw them, from now on again and again."""
+
+    def stop(self) -> None:
+        """Wipe them off."""
+
+
+@dataclass(slots=True)
+class _Terminal:
+    """How the command speaks, from its options, and what is drawn at the moment."""
+
+    quiet: bool = False
+    verbose: bool = False
+    color: bool = True
+    bars: Bars | None = None
+
+
+_terminal = _Terminal()
+# The thread that hears Ctrl-C speaks too.
+_speaking = threading.RLock()
+
+
+def speak(*, quiet: bool, verbose: bool, color: bool) -> None:
+    """Set how everything below speaks: `-q`, `-v`, `--no-color`."""
+    _terminal.quiet, _terminal.verbose, _terminal.color = quiet, verbose, color
+
+
+def shows_progress() -> bool:
+    """Whether there is a terminal for progress, and no wish for silence."""
+    return sys.stderr.isatty() and not _terminal.quiet
+
+
+def in_color() -> bool:
+    """Whether colours are wanted."""
+    return _terminal.color and not os.environ.get("NO_COLOR")
+
+
+@contextmanager
+def below(bars: Bars) -> Iterator[None]:
+    """Draw the bars below everything that is printed in the meantime."""
+    with _speaking:
+        _terminal.bars = bars
+        bars.start()
+    try:
+        yield
+    finally:
+        with _speaking:
+            _terminal.bars = None
+            bars.stop()
+
+
 def document(data: dict[str, Any]) -> None:
     """One JSON document on standard output."""
-    print(_json(data, indent=2))
+    _write(_json(data, indent=2))
 
 
 def event_line(data: dict[str, Any]) -> None:
     """One JSON event on standard output, at once; a reader that has gone does not end the work."""
     try:
-        print(_json(data), flush=True)
+        _write(_json(data))
     except BrokenPipeError:
         close_quietly()
 
 
 def note(text: str) -> None:
     """A remark on standard error."""
-    print(text, file=sys.stderr)
+    if not _terminal.quiet:
+        _say(folded(text), to_error=True)
+
+
+def detail(text: str) -> None:
+    """A remark on standard error for those who asked for more."""
+    if _terminal.verbose:
+        note(text)
+
+
+def usage(text: str) -> None:
+    """How a command is to be called, on standard error."""
+    _say(text.splitlines(), to_error=True)
 
 
 def error(problem: StreamMemError) -> None:
     """What went wrong and what to do about it, on standard error."""
-    print(f"error: {problem.message}", file=sys.stderr)
+    # Messages of other libraries may take several lines.
+    first, *more = problem.message.split("\n")
+    lines = folded(first, "error: ", INDENT)
+    for text in more:
+        lines += folded(text, " " * INDENT)
     if problem.hint:
-        print(f"  try: {problem.hint}", file=sys.stderr)
+        lines += folded(problem.hint, "  try: ")
+    _say(lines, to_error=True)
 
 
 def answer(result: "Answer") -> None:
     """The answer sentence, then the evidence, one line each."""
+    lines = []
     if result.text:
-        print(result.text)
+        lines += folded(result.text)
     if result.evidence:
-        evidence(result.evidence)
+        lines += _evidence_lines(result.evidence)
     elif result.candidates:
-        print("nearest candidates:")
-        evidence(result.candidates)
+        lines += ["nearest candidates:", *_evidence_lines(result.candidates)]
+    _say(lines)
     for text in result.notes:
-        note(f"note: {text}")
+        # An abstention's sentence gives them as its reason.
+        if text.rstrip(".") not in (result.text or ""):
+            note(f"note: {text}")
+    times = ", ".join(f"{name} {ms:.0f} ms" for name, ms in result.elapsed_ms.items())
+    detail(f"encoder {result.encoder}, {times}")
 
 
-def evidence(items: "Sequence[Evidence]") -> None:
+def _evidence_lines(items: "Sequence[Evidence]") -> list[str]:
     """Pieces of evidence, best first."""
+    lines = []
     for item in items:
         span = f"{format_time(item.start_s)} - {format_time(item.end_s)}"
-        print(
+        lines.append(
             f"  {item.id:<4} {span}  {item.score:4.2f}  {item.memory_id}  "
             f"{item.channel.value} {item.tier.value}"
         )
         if item.thumbnail:
-            print(f"       {item.thumbnail}")
+            lines.append(f"       {item.thumbnail}")
+    return lines
 
 
 def ingested(result: "IngestResult") -> None:
-    """One source: what it became."""
+    """One source: what it became; a reader that has gone does not end the work on the others."""
     if result.error is not None:
         error(result.error)
-        print(f"{'failed':<10} {result.source}")
-        return
-    cells = sum(result.cells.values())
-    print(
-        f"{result.status:<10} {result.memory_id}  {format_time(result.covered_s)} covered, "
-        f"{cells} cells, {format_bytes(result.bytes['file'])} of "
-        f"{format_bytes(result.bytes['budget'])}, encoder {result.encoder}, "
-        f"{result.elapsed_s:.1f} s"
-    )
+        lines = [f"{'failed':<10} {result.source}"]
+    else:
+        cells = sum(result.cells.values())
+        facts = (
+            f"{result.memory_id}  {format_time(result.covered_s)}, {cells} cells, "
+            f"{format_bytes(result.bytes['file'])} of {format_bytes(result.bytes['budget'])}, "
+            f"{result.encoder}, {result.elapsed_s:.1f} s"
+        )
+        lines = folded(facts, f"{result.status:<10} ")
     for gap in result.gaps:
-        print(f"  gap {format_time(gap.start_s)} - {format_time(gap.end_s)}: {gap.reason}")
+        span = f"{format_time(gap.start_s)} - {format_time(gap.end_s)}"
+        lines += folded(gap.reason, f"  gap {span}: ", 2 * INDENT)
+    try:
+        _say(lines)
+    except BrokenPipeError:
+        close_quietly()
 
 
 def memories(items: "Sequence[MemorySummary]") -> None:
     """The library, one memory a line."""
+    lines = []
     for item in items:
         if item.problem:
-            print(f"{item.memory_id:<24} damaged: {item.problem}")
+            lines += folded(f"damaged: {item.problem}", f"{item.memory_id:<24} ", INDENT)
             continue
         cells = sum(item.cells.values())
-        print(
+        lines.append(
             f"{item.memory_id:<24} {item.status or '':<8} {format_time(item.covered_s)} "
             f"{cells:>6} cells  {format_bytes(item.file_bytes)}"
         )
+    _say(lines)
 
 
 def details(item: "MemoryDetails", *, cells: bool) -> None:
     """One memory: facts first, then bytes, gaps and on request its cells."""
     summary = item.summary
     rows = [
-        ("memory", summary.memory_id),
-        ("file", summary.memory_path),
-        ("source", summary.source),
         ("status", summary.status),
         ("covered", format_time(summary.covered_s)),
         ("encoder", summary.encoder),
@@ -120,71 +206,136 @@ def details(item: "MemoryDetails", *, cells: bool) -> None:
         ("frames", f"{item.frames.decoded} decoded, {item.frames.encoded} encoded"),
         ("cells", ", ".join(f"{count} {tier}" for tier, count in summary.cells.items())),
         ("bytes", ", ".join(f"{name} {format_bytes(n)}" for name, n in item.bytes.items())),
-        *((name, str(value)) for name, value in item.settings.items() if value is not None),
+        *((name, plain(value)) for name, value in item.settings.items() if value is not None),
+    ]
+    # What is copied from here stays in one line.
+    lines = [
+        f"{'memory':<12} {summary.memory_id}",
+        f"{'file':<12} {summary.memory_path}",
+        f"{'source':<12} {summary.source}",
     ]
     for name, value in rows:
-        print(f"{name:<12} {value}")
+        lines += folded(str(value), f"{name:<12} ")
     for gap in item.gaps:
-        print(f"{'gap':<12} {format_time(gap.start_s)} - {format_time(gap.end_s)}: {gap.reason}")
-    if cells:
-        for cell in item.cells:
-            span = f"{format_time(cell.start_s)} - {format_time(cell.end_s)}"
-            print(f"{cell.id:>8} {cell.tier:<9} {span}  {cell.mass} frames, {cell.visits} visits")
+        span = f"{format_time(gap.start_s)} - {format_time(gap.end_s)}"
+        lines += folded(f"{span}: {gap.reason}", f"{'gap':<12} ")
+    for cell in item.cells if cells else ():
+        span = f"{format_time(cell.start_s)} - {format_time(cell.end_s)}"
+        lines.append(
+            f"{cell.id:>8} {cell.tier:<9} {span}  {cell.mass} frames, {cell.visits} visits"
+        )
+    _say(lines)
 
 
 def verifications(items: "Sequence[Verification]") -> None:
     """One line per memory, problems below it."""
+    lines = []
     for item in items:
-        print(f"{'ok' if item.ok else 'damaged':<8} {item.memory_id}")
+        lines.append(f"{'ok' if item.ok else 'damaged':<8} {item.memory_id}")
         for problem in item.problems:
-            print(f"  {problem}")
+            lines += folded(problem, " " * INDENT, 2 * INDENT)
+    _say(lines)
 
 
 def forgotten(items: "Sequence[Forgotten]") -> None:
     """What was removed, or would be."""
-    for item in items:
-        word = "removed" if item.removed else "would remove"
-        print(f"{word} {item.memory_id} ({format_bytes(item.file_bytes)})")
+    words = {True: "removed", False: "would remove"}
+    _say([f"{words[i.removed]} {i.memory_id} ({format_bytes(i.file_bytes)})" for i in items])
     if any(not item.removed for item in items):
         note("nothing was removed; add --yes to do it")
 
 
 def checks(items: "Sequence[Check]") -> None:
     """The lines of `doctor`."""
+    lines = []
     for item in items:
-        print(f"{item.status:<8} {item.name:<16} {item.detail}")
+        lines += folded(item.detail, f"{item.status:<8} {item.name:<16} ")
         if item.fix:
-            print(f"{'':<8} fix: {item.fix}")
+            lines += folded(item.fix, f"{'':<8} fix: ")
+    _say(lines)
 
 
 def models(items: "Sequence[ModelSummary]") -> None:
     """The encoders, one a line."""
+    lines = []
     for item in items:
         state = "here" if item.available else "not here"
-        print(f"{item.id:<42} {state:<9} {item.licence}")
-        print(f"  {item.note}")
+        lines.append(f"{item.id:<42} {state:<9} {item.licence}")
+        lines += folded(item.note, " " * INDENT)
+    _say(lines)
+    for item in items:
+        if item.location:
+            detail(f"{item.id} lies at {item.location}")
 
 
 def settings(rows: Sequence[tuple[str, Any, str]], *, origins: bool) -> None:
     """The configuration, one setting a line."""
-    for key, value, origin in rows:
-        print(f"{key:<24} {value}" + (f"  ({origin})" if origins else ""))
+    lines = []
+    for key, value, place in rows:
+        text = plain(value) + (f"  ({place})" if origins else "")
+        lines += folded(text, f"{key:<24} ")
+    _say(lines)
 
 
 def line(text: str) -> None:
     """One line of a result."""
-    print(text)
+    _say([text])
+
+
+def block(text: str) -> None:
+    """A text of several lines that is this project's own."""
+    _say(text.split("\n"))
 
 
 def close_quietly() -> None:
     """After the reader of our output has gone: no traceback at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _mute(sys.stdout)
+
+
+def _mute(stream: TextIO) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _say(lines: Sequence[str], *, to_error: bool = False) -> None:
+    """Lines for human eyes. All text takes this way: what it holds is shown and never obeyed."""
+    if lines:
+        _write("\n".join(map(visible, lines)), to_error=to_error)
+
+
+def _write(text: str, *, to_error: bool = False) -> None:
+    """Print and flush; progress bars stand aside, whose terminal may be the one written to."""
+    with _speaking, _bars_aside():
+        # Only now: while bars are drawn they may stand in for the streams.
+        stream = sys.stderr if to_error else sys.stdout
+        encoding = stream.encoding or "ascii"
+        printable = text.encode(encoding, "backslashreplace").decode(encoding)
+        try:
+            print(printable, file=stream, flush=True)
+        except OSError:
+            if not to_error:
+                raise
+            # Remarks that nobody can receive are no reason to stop working.
+            _mute(stream)
+
+
+@contextmanager
+def _bars_aside() -> Iterator[None]:
+    bars = _terminal.bars
+    if bars is None:
+        yield
+        return
+    bars.stop()
+    try:
+        yield
+    finally:
+        bars.start()
 
 
 def _json(data: dict[str, Any], indent: int | None = None) -> str:
     """The text of a document, with escapes where the terminal cannot show a character."""
     encoding = (sys.stdout.encoding or "ascii").lower().replace("_", "-")
-    return json.dumps(_clean(data), ensure_ascii=not encoding.startswith("utf"), indent=indent)
+    text = json.dumps(_clean(data), ensure_ascii=not encoding.startswith("utf"), indent=indent)
+    return escaped_in_json(text)
 
 
 def _clean(value: Any) -> Any:

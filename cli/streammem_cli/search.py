@@ -8,6 +8,7 @@ from streammem_cli import options
 from streammem_cli.ask import report
 
 
+@options.common
 def search(
     text: Annotated[str | None, typer.Argument(help="What to look for.")] = None,
     image: Annotated[
@@ -22,8 +23,6 @@ def search(
     device: options.Device = None,
     library: options.LibraryFolder = None,
     json: options.Json = False,
-    quiet: options.Quiet = False,
-    no_color: options.NoColor = False,
 ) -> None:
     """List the nearest moments, best first.
 
@@ -50,4 +49,4 @@ def search(
             device=device or "auto",
         ),
     )
-    report(result, "search", as_json=json, quiet=quiet, explain=False)
+    report(result, "search", as_json=json, explain=False)

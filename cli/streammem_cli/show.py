@@ -7,12 +7,12 @@ import typer
 from streammem_cli import documents, options, render
 
 
+@options.common
 def show(
     memory: Annotated[str, typer.Argument(help="Its name, or the path of its file.")],
     cells: Annotated[bool, typer.Option("--cells", help="List every cell.")] = False,
     library: options.LibraryFolder = None,
     json: options.Json = False,
-    no_color: options.NoColor = False,
 ) -> None:
     """Show what a memory holds: coverage, gaps, bytes by tier, settings, cells.
 

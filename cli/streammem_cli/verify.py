@@ -7,13 +7,13 @@ import typer
 from streammem_cli import documents, options, render
 
 
+@options.common
 def verify(
     memories: Annotated[
         list[str] | None, typer.Argument(metavar="[MEMORY]...", help="All, if none is named.")
     ] = None,
     library: options.LibraryFolder = None,
     json: options.Json = False,
-    no_color: options.NoColor = False,
 ) -> None:
     """Check files, counts, digests and cells.
 

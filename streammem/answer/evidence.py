@@ -57,7 +57,8 @@ def _reason(question: Question, findings: Findings) -> str:
 def _when(question: Question, findings: Findings) -> str:
     if question.asked == "end":
         last = max(findings.evidence, key=lambda item: item.end_s)
-        return f"{_subject(question)} is last seen at {format_time(last.end_s)} ({_span(last)})."
+        span = f"{_span(last)}{_place(last, findings.evidence)}"
+        return f"{_subject(question)} is last seen at {format_time(last.end_s)} ({span})."
     return f"{_subject(question)} is seen {_spans(findings.evidence, mark_best=True)}."
 
 
@@ -106,8 +107,9 @@ def _interval(question: Question, findings: Findings, seconds: str) -> str:
         return f"{seconds} pass between '{question.anchor}' and '{question.anchor_end}'."
     early, late = sorted((first, second), key=lambda item: item.start_s)
     return (
-        f"{seconds} pass from the end of '{early.text}' ({_span(early)}) to the start of "
-        f"'{late.text}' ({_span(late)})."
+        f"{seconds} pass from the end of '{early.text}' ({_span(early)}"
+        f"{_place(early, findings.evidence)}) to the start of "
+        f"'{late.text}' ({_span(late)}{_place(late, findings.evidence)})."
     )
 
 
@@ -137,7 +139,10 @@ def _order(question: Question, findings: Findings) -> str:
         return _ordered_yes_no(question, findings)
     if question.relation == "arrange":
         ordered = sorted(findings.evidence, key=lambda item: item.start_s)
-        return f"In order: {'; '.join(f'{_named(item)} {_span(item)}' for item in ordered)}."
+        parts = [
+            f"{_named(item)} {_span(item)}{_place(item, findings.evidence)}" for item in ordered
+        ]
+        return f"In order: {'; '.join(parts)}."
     if len(findings.evidence) > 1 and all(item.text for item in findings.evidence):
         return f"{_sentence_start(_relation_words(question).strip())}: {_told(findings.evidence)}"
     where = _spans(findings.evidence)
@@ -162,18 +167,18 @@ def _ordered_yes_no(question: Question, findings: Findings) -> str:
         seen = "is" if findings.value else "is not"
         return f"{word}: {_subject(question)} {seen} seen{_relation_words(question)}."
     return (
-        f"{word}: '{question.phrase}' is seen {_span(first)} and "
-        f"'{question.anchor}' {_span(anchor)}."
+        f"{word}: '{question.phrase}' is seen {_span(first)}{_place(first, findings.evidence)} and "
+        f"'{question.anchor}' {_span(anchor)}{_place(anchor, findings.evidence)}."
     )
 
 
 def _choose(question: Question, findings: Findings) -> str:
     if not findings.evidence:
         return f"'{findings.choice}' (confidence {findings.confidence:.2f})."
-    counted = isinstance(findings.value, int | float)
-    return (
-        f"'{findings.choice}': {_spans(findings.evidence if counted else findings.evidence[:1])}."
-    )
+    if isinstance(findings.value, int | float):
+        return f"'{findings.choice}': {_spans(findings.evidence)}."
+    best = findings.evidence[0]
+    return f"'{findings.choice}': {_span(best)}{_place(best, findings.evidence)}."
 
 
 def _describe(_question: Question, findings: Findings) -> str:

@@ -35,7 +35,11 @@ def ingest_many(
     encoders = EncoderKeeper()
     for source in sources:
         if should_stop():
-            raise InterruptedRun(Interrupted("stopped", hint="run it again to go on"), results)
+            stop = Interrupted(
+                f"stopped; {len(results)} of {len(sources)} sources are done and kept",
+                hint="run the same command again to go on",
+            )
+            raise InterruptedRun(stop, results)
         try:
             result = ingest_guarded(
                 source, library, request, encoders, on_event=on_event, should_stop=should_stop

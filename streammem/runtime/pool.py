@@ -106,7 +106,6 @@ class _Pool:
         self._waiting = deque(range(len(self._sources)))
         self._results: dict[int, IngestResult] = {}
         self._workers: list[_Worker] = []
-        self._stopped: Interrupted | None = None
         self._threads = 1
 
     def run(self, jobs: int, should_stop: Callable[[], bool]) -> list[IngestResult]:
@@ -118,7 +117,6 @@ class _Pool:
         while any(worker.position is not None for worker in self._workers):
             if should_stop() and not asked:
                 asked = True
-                self._stopped = Interrupted("stopped", hint="run the same command to go on")
                 self._waiting.clear()
                 for worker in self._workers:
                     worker.send({"stop": True})
@@ -128,8 +126,13 @@ class _Pool:
                 continue
             self._handle(worker, kind, content)
         results = [self._results[place] for place in sorted(self._results)]
-        if self._stopped is not None:
-            raise InterruptedRun(self._stopped, results)
+        if asked:
+            stop = Interrupted(
+                f"stopped; {len(results)} of {len(self._sources)} sources are done, what the "
+                "running ones had read is kept",
+                hint="run the same command again to go on",
+            )
+            raise InterruptedRun(stop, results)
         return results
 
     def close(self) -> None:

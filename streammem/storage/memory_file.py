@@ -242,7 +242,9 @@ class MemoryWriter:
             stored = get_memory(self._connection, self.path)
             self._record = get_commit_record(self._connection)
         finally:
-            self._connection.execute("ROLLBACK")
+            # SQLite may have ended it already when the machine's memory ran out.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
         self._sections = stored.sections
         self._thumbnails = dict(zip(stored.thumbnail_keys, stored.thumbnail_lengths, strict=True))
         self._in_doubt = False

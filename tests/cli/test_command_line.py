@@ -59,7 +59,7 @@ def test_every_command_has_help_with_an_example(streammem: Streammem, name: str)
 
     assert ran.status == 0
     assert "streammem " + name in ran.out or name in ("models", "config")
-    assert max(map(len, ran.out.splitlines())) <= 90
+    assert max(map(len, ran.out.splitlines())) <= 80
 
 
 def test_ingest_then_ask_gives_the_documented_documents(streammem: Streammem) -> None:
