@@ -24,7 +24,9 @@ _WANTED_SIGNS = 512
 _MOST_ROTATIONS = 16
 # The mean size of a normal coordinate in standard deviations.
 _MEAN_SIZE = math.sqrt(2 / math.pi)
-_SIGNS_AT_ONCE = 1 << 19
+# Keys compared at once; their columns stay in a core's second-level cache.
+_KEYS_AT_ONCE = 1 << 12
+_PLANES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +63,25 @@ class SignCode:
         """Estimated cosines float32 `[N]`, in [-1, 1], of keys with a unit query `[D]`.
 
         `codes` `[N w]` may be the first `w` limbs of keys. The standard error of an estimate is
-        about `sqrt(1.57 / signs)`.
+        about `sqrt(1.57 / signs)`. The query's coordinates are rounded to `2 ** _PLANES` steps,
+        so that the sum over a key's positive ones is counted plane by plane, as RaBitQ does;
+        that adds less than a hundredth to the error.
         """
         signs = min(self.signs, codes.shape[1] * LIMB_BITS)
-        query = self._rotated(unit_query[None].astype(np.float64))[0, :signs].astype(np.float32)
-        sums = np.empty(codes.shape[0], np.float32)
-        step = max(1, _SIGNS_AT_ONCE // signs)
-        for first in range(0, codes.shape[0], step):
-            bits = _bits(codes[first : first + step], signs)
-            np.matmul(bits.astype(np.float32), query, out=sums[first : first + step])
-        sums *= 2
-        sums -= query.sum()
+        query = self._rotated(unit_query[None].astype(np.float64))[0, :signs]
+        low, step, planes = _in_planes(query, codes.shape[1])
+        sums = np.empty(codes.shape[0])
+        for first in range(0, codes.shape[0], _KEYS_AT_ONCE):
+            columns = np.ascontiguousarray(codes[first : first + _KEYS_AT_ONCE].T)
+            sums[first : first + _KEYS_AT_ONCE] = low * _counts(columns)
+            for weight, plane in enumerate(planes):
+                counts = _counts(columns & plane[:, None])
+                sums[first : first + _KEYS_AT_ONCE] += step * (1 << weight) * counts
+        sums = 2 * sums - query.sum()
         # Over `signs` coordinates of size 1 / sqrt(D) each, so much is the sum of equal vectors.
         sums *= math.sqrt(self.dim) / (signs * _MEAN_SIZE)
-        return np.clip(sums, -1, 1, out=sums)
+        cosines: Floats = np.clip(sums, -1, 1).astype(np.float32)
+        return cosines
 
     def unit_rows(self, codes: Limbs) -> Floats:
         """Unit rows float32 `[N D]` that point where the signs do."""
@@ -99,14 +106,29 @@ def differing(columns: Limbs, code: Limbs) -> NDArray[np.uint16]:
     Limbs of one place lie side by side, which lets the processor count many keys at once.
     """
     others = code[:, None] if code.ndim == 1 else code
-    counts: NDArray[np.uint16] = np.bitwise_count(columns ^ others).sum(axis=0, dtype=np.uint16)
-    return counts
+    return _counts(columns ^ others)
 
 
 def distance_by_difference(signs: int) -> Floats:
     """The squared distance of unit vectors float32 `[signs + 1]` by the count of unlike signs."""
     angles = np.pi * np.arange(signs + 1) / signs
     return (2 - 2 * np.cos(angles)).astype(np.float32)
+
+
+def _counts(columns: Limbs) -> NDArray[np.uint16]:
+    counts: NDArray[np.uint16] = np.bitwise_count(columns).sum(axis=0, dtype=np.uint16)
+    return counts
+
+
+def _in_planes(query: Wide, limbs: int) -> tuple[float, float, Limbs]:
+    """Coordinates as `low + step * u`, and the bits of each `u` as planes `[_PLANES w]`."""
+    low = float(query.min())
+    step = (float(query.max()) - low) / ((1 << _PLANES) - 1) or 1.0
+    units = np.rint((query - low) / step).astype(np.uint8)
+    bits = (units >> np.arange(_PLANES, dtype=np.uint8)[:, None]) & 1
+    packed = np.zeros((_PLANES, limbs * 8), np.uint8)
+    packed[:, : -(-query.size // 8)] = np.packbits(bits, axis=1, bitorder="little")
+    return low, step, packed.view("<u8").astype(np.uint64, copy=False)
 
 
 def _bits(codes: Limbs, signs: int) -> NDArray[np.uint8]:
