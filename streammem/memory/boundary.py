@@ -17,6 +17,11 @@ from typing import NamedTuple, Protocol
 # Mean and variance of the least of three normal samples.
 _LEAST_MEAN = -0.8463
 _LEAST_VARIANCE = 0.5595
+# Changes under a quarter of the usual one, or above four times, are of a scene of another kind.
+_OTHER_KIND = 4.0
+_CALM_FRAMES = 2
+# The guess of a deviation, as a share of the mean, where next to nothing was seen.
+_FIRST_SPREAD = 0.3
 
 
 class BoundaryState(NamedTuple):
@@ -99,11 +104,20 @@ class SurpriseBoundary:
         cut = excess > limit and excess > self.surprise_floor and event_frames >= shortest
         cut = cut or event_frames >= longest
 
-        weight = max(1 / (usual_count + 1), 1 / self.memory_frames)
-        delta = min(change, last, second_last) - usual_mean
-        usual_mean += weight * delta
-        usual_variance = (1 - weight) * (usual_variance + weight * delta * delta)
-        usual_count = min(usual_count + 1, float(self.memory_frames))
+        least = min(change, last, second_last)
+        if self._is_calm(max(change, last), max(usual_mean, mean), event_frames):
+            cut = cut or event_frames > _CALM_FRAMES
+            usual_mean, usual_count = (change + last) / 2, float(_CALM_FRAMES)
+            usual_variance = (_FIRST_SPREAD * usual_mean) ** 2
+        elif least > _OTHER_KIND * max(usual_mean, self.surprise_floor):
+            usual_mean, usual_count = least, 1.0
+            usual_variance = (_FIRST_SPREAD * usual_mean) ** 2
+        else:
+            weight = max(1 / (usual_count + 1), 1 / self.memory_frames)
+            delta = least - usual_mean
+            usual_mean += weight * delta
+            usual_variance = (1 - weight) * (usual_variance + weight * delta * delta)
+            usual_count = min(usual_count + 1, float(self.memory_frames))
         if cut:
             mean, square, count = 0.0, 0.0, 0.0
         else:
@@ -114,3 +128,11 @@ class SurpriseBoundary:
         return cut, BoundaryState(
             usual_mean, usual_variance, usual_count, mean, square, count, change, last
         )
+
+    def _is_calm(self, change: float, usual: float, event_frames: int) -> bool:
+        """Whether the last two changes, `change` at most, begin a scene much calmer than usual.
+
+        What flickering or noise made usual would hide the short events of the scene after it.
+        """
+        limit = usual / _OTHER_KIND
+        return event_frames >= _CALM_FRAMES and limit > max(change, self.surprise_floor)

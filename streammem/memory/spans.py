@@ -2,8 +2,8 @@
 
 A cell owns at least one span. A merged cell's key shows none of its visits well; the sketch, the
 first signs of the visit's own key, was taken before any merge and tells them apart. When the
-pool is full, neighbours that look alike are joined first, then the closest gaps of the whole
-memory; so cells with many visits borrow from those with one.
+pool is full, neighbours that look alike are joined first, those with the closest gaps of the
+whole memory before others; so cells with many visits borrow from those with one.
 """
 
 import numpy as np
@@ -31,11 +31,14 @@ def span_dtype(sketch_limbs: int) -> np.dtype[np.void]:
     )
 
 
-def alike(sketches: Limbs, others: Limbs) -> NDArray[np.bool_]:
-    """Whether sketches `[N w]` show one picture: unlike in a sixteenth, cosines above 0.98."""
-    limit = sketches.shape[-1] * LIMB_BITS // 16
-    same: NDArray[np.bool_] = differing(sketches.T, others.T) <= limit
-    return same
+def unlikeness(sketches: Limbs, others: Limbs) -> NDArray[np.int64]:
+    """How unlike sketches `[N w]` are, 0 to 3: up to a sixteenth, eighth, quarter of signs, more.
+
+    These are cosines from 0.98, 0.92 and 0.71 on, and less.
+    """
+    signs = sketches.shape[-1] * LIMB_BITS
+    steps = np.array([signs // 16, signs // 8, signs // 4])
+    return np.searchsorted(steps, differing(sketches.T, others.T)).astype(np.int64)
 
 
 def join_spans(spans: NDArray[np.void], most: int) -> NDArray[np.void]:
@@ -47,7 +50,7 @@ def join_spans(spans: NDArray[np.void], most: int) -> NDArray[np.void]:
     reached = np.maximum.accumulate(spans["end_s"])
     gaps = spans["start_s"][1:] - reached[:-1]
     split = gaps >= 0
-    split &= (gaps > 0) | ~alike(spans["sketch"][1:], spans["sketch"][:-1])
+    split &= (gaps > 0) | (unlikeness(spans["sketch"][1:], spans["sketch"][:-1]) > 0)
     surplus = int(np.count_nonzero(split)) + 1 - most
     if surplus > 0:
         order = np.argsort(np.where(split, gaps, np.inf), kind="stable")
@@ -141,12 +144,12 @@ class SpanPool:
     def _make_room(self, count: int) -> None:
         """Free up to `count` entries by joining neighbours among the spans of one cell.
 
-        Those that look alike come first, then the closest gaps; ties go to the earlier gap.
+        Those most alike come first, then the closest gaps; ties go to the earlier gap.
         Slots are looked at in ranges, so that the scratch does not grow with the pool.
         """
         starts_s, ends_s = self.entries["start_s"], self.entries["end_s"]
         sketches, owners = self.entries["sketch"], self.entries["owner"]
-        unlike = np.empty(0, np.bool_)
+        unlike = np.empty(0, np.int64)
         closest = np.empty(0, np.float64)
         closed = np.empty(0, np.int64)
         for first in range(0, int(owners[: self.size].max(initial=0)) + 1, _SLOTS_AT_ONCE):
@@ -155,7 +158,7 @@ class SpanPool:
             same = owners[left] == owners[right]
             left, right = left[same], right[same]
             gaps = np.concatenate((closest, starts_s[right] - ends_s[left]))
-            apart = np.concatenate((unlike, ~alike(sketches[left], sketches[right])))
+            apart = np.concatenate((unlike, unlikeness(sketches[left], sketches[right])))
             behind = np.concatenate((closed, right))
             order = np.lexsort((starts_s[behind], gaps, apart))[:count]
             unlike, closest, closed = apart[order], gaps[order], behind[order]

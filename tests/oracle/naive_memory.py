@@ -105,15 +105,24 @@ class NaiveMemory:
         spread = (own_square + s.prior_frames * deviation**2) / weight
         limit = s.gamma * sqrt(spread * (1 + 1 / len(self.event.rows)))
         surprising = surprise - expected > max(limit, s.surprise_floor)
-        step = max(1 / (count + 1), 1 / s.memory_frames)
-        delta = min(change, *self.before) - mean
-        self.before = (change, self.before[0])
-        self.usual = (
-            mean + step * delta,
-            (1 - step) * (variance + step * delta**2),
-            min(count + 1, s.memory_frames),
-        )
-        frames = len(self.event.rows)
+        frames, before = len(self.event.rows), self.before
+        self.before = (change, before[0])
+        pair, least = max(change, before[0]), min(change, *before)
+        own_or_usual = max(mean, own_mean if own else 0.0)
+        if frames >= 2 and own_or_usual / 4 > max(pair, s.surprise_floor):
+            mean = (change + before[0]) / 2
+            self.usual = (mean, (0.3 * mean) ** 2, 2.0)
+            surprising = surprising or frames > 2
+        elif least > 4 * max(mean, s.surprise_floor):
+            self.usual = (least, (0.3 * least) ** 2, 1.0)
+        else:
+            step = max(1 / (count + 1), 1 / s.memory_frames)
+            delta = least - mean
+            self.usual = (
+                mean + step * delta,
+                (1 - step) * (variance + step * delta**2),
+                min(count + 1, s.memory_frames),
+            )
         return (surprising and frames >= s.min_event_frames) or frames >= s.max_event_frames
 
     def _close_event(self, end_s: float) -> None:
@@ -319,15 +328,20 @@ class NaiveMemory:
         return [_one(group) for group in groups]
 
     def _alike(self, span: NaiveSpan, other: NaiveSpan) -> bool:
-        limit = 64 * self.plan.sketch_limbs // 16
-        return _unlike(span.sketch, other.sketch) <= limit
+        return self._unlikeness(span, other) == 0
+
+    def _unlikeness(self, span: NaiveSpan, other: NaiveSpan) -> int:
+        """0 to 3: unlike in up to a sixteenth, an eighth, a quarter of the signs, or in more."""
+        signs = 64 * self.plan.sketch_limbs
+        unlike = _unlike(span.sketch, other.sketch)
+        return sum(unlike > signs // part for part in (16, 8, 4))
 
     def _limit_pool(self) -> None:
         """Where all spans are taken, join neighbours of all cells: alike ones, then the closest."""
         if self._span_count() < self.plan.spans:
             return
         neighbours = sorted(
-            (not self._alike(left, right), right.start_s - left.end_s, right.start_s)
+            (self._unlikeness(left, right), right.start_s - left.end_s, right.start_s)
             for cell in self._live()
             for left, right in itertools.pairwise(cell.spans)
         )

@@ -113,3 +113,33 @@ def test_noise_does_not_cut_often() -> None:
     frames, _ = stream([3000], 256, 0.5, 0.5)
 
     assert len(cuts(frames)) <= 3000 // 64 + 3000 // 50
+
+
+@pytest.mark.parametrize("wild", ["noise", "flicker"])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_calm_scene_after_a_wild_one_is_cut_and_shows_its_needle(wild: str, seed: int) -> None:
+    """What noise or flicker made usual is forgotten within two changes of a calm scene."""
+    rng = np.random.default_rng(seed)
+    calm, _ = stream([30, 12, 2, 20], 512, 0.25, 0.5, seed)
+    middle = rng.standard_normal((25, 512))
+    if wild == "flicker":
+        middle = np.tile(rng.standard_normal((2, 512)), (13, 1))[:25]
+    middle += 0.5 * rng.standard_normal(512)
+    middle /= np.linalg.norm(middle, axis=1, keepdims=True)
+
+    found = cuts(np.concatenate([calm[:30], middle, calm[30:]]))
+
+    assert any(55 <= cut <= 57 for cut in found)
+    assert {67, 69} <= set(found)
+    assert found[-1] == 69
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_wild_scene_is_few_events(seed: int) -> None:
+    """Noise after calm is not one event for each frame."""
+    rng = np.random.default_rng(seed)
+    calm, _ = stream([30], 512, 0.25, 0.5, seed)
+    noise = rng.standard_normal((40, 512))
+    noise /= np.linalg.norm(noise, axis=1, keepdims=True)
+
+    assert len(cuts(np.concatenate([calm, noise]))) <= 6
