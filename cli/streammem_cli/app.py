@@ -13,6 +13,7 @@ from streammem.core.errors import BudgetError, StreamMemError, UsageError
 from streammem_cli import (
     ask,
     batch,
+    bench,
     config,
     doctor,
     documents,
@@ -65,6 +66,7 @@ app.command("verify")(verify.verify)
 app.command("forget")(forget.forget)
 app.command("doctor")(doctor.doctor)
 app.add_typer(models.app, name="models")
+app.add_typer(bench.app, name="bench")
 app.add_typer(config.app, name="config")
 
 

@@ -5,6 +5,7 @@ from streammem.memory.consolidation import mass_weighted_cost
 from streammem.memory.engine import BOUNDED, CELLULAR, MERGING, Policy
 from streammem.memory.eviction import least_used
 from streammem.memory.policies import PolicySettings, surprise_boundary
+from streammem.memory.published.catalogue import PUBLISHED
 from streammem.memory.tiered import TieredPolicy
 
 STREAMMEM = TieredPolicy(
@@ -17,7 +18,9 @@ STREAMMEM = TieredPolicy(
 )
 """The default."""
 
-POLICIES: dict[str, Policy] = {policy.name: policy for policy in (STREAMMEM,)}
+_ALL: tuple[Policy, ...] = (STREAMMEM, *PUBLISHED)
+
+POLICIES: dict[str, Policy] = {policy.name: policy for policy in _ALL}
 """The policies by name."""
 
 

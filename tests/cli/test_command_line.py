@@ -17,7 +17,7 @@ from tests.cli.conftest import SOURCE, Ran, command, environment
 Streammem = Callable[..., Ran]
 COMMANDS = [
     "ingest", "ask", "search", "batch", "list", "show", "verify", "forget", "doctor",
-    "models", "config",
+    "models", "bench", "config",
 ]  # fmt: skip
 EVIDENCE_FIELDS = {
     "id", "memory_id", "source", "start_s", "end_s", "time_s", "score", "channel", "tier",
@@ -58,7 +58,7 @@ def test_every_command_has_help_with_an_example(streammem: Streammem, name: str)
     ran = streammem(name, "--help")
 
     assert ran.status == 0
-    assert "streammem " + name in ran.out or name in ("models", "config")
+    assert "streammem " + name in ran.out or name in ("models", "bench", "config")
     assert max(map(len, ran.out.splitlines())) <= 80
 
 
