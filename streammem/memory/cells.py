@@ -17,20 +17,22 @@ LINK = np.dtype([("partner", "<i4"), ("cost", "<f4")])
 """Cheapest known merge of a cell; a free slot keeps the next free one in `partner`."""
 
 
-def cell_dtype(sign_limbs: int) -> np.dtype[np.void]:
-    """One cell: 48 bytes of numbers and the signs of its key.
+CELL = np.dtype([
+    ("time_low", "<u8"), ("exemplar_s", "<f8"), ("time_high", "<i4"), ("mass", "<u4"),
+    ("id", "<u4"), ("visits", "<u4"), ("use", "<u4"), ("born_reads", "<u4"),
+    ("detail", "<i4"), ("look", "<i4"), ("tier", "u1"), ("pinned", "u1"), ("spare", "u1", (2,)),
+])  # fmt: skip
+"""One cell.
 
-    `time_high`, `time_low` are the two parts of the exact sum of frame times in microseconds;
-    `born_reads` is the count of reads when the cell came to be, so that reading touches only
-    cells that were returned. `detail` is the place of the cell's detail or `NONE`; `flat` marks
-    a key of length 0, whose signs say nothing.
-    """
-    return np.dtype([
-        ("time_low", "<u8"), ("exemplar_s", "<f8"), ("time_high", "<i4"), ("mass", "<u4"),
-        ("id", "<u4"), ("visits", "<u4"), ("use", "<u4"), ("born_reads", "<u4"),
-        ("detail", "<i4"), ("tier", "u1"), ("pinned", "u1"), ("flat", "u1"), ("spare", "u1"),
-        ("signs", "<u8", (sign_limbs,)),
-    ])  # fmt: skip
+`time_high`, `time_low` are the two parts of the exact sum of frame times in microseconds;
+`born_reads` is the count of reads when the cell came to be, so that reading touches only cells
+that were returned. `detail` is the place of the cell's detail or `NONE`, `look` the entry of the
+span whose look stands for the cell: the one of its exemplar.
+"""
+
+
+CELL_BYTES = CELL.itemsize + LINK.itemsize
+"""Bytes of a slot with its link."""
 
 
 def split_sum(total: int) -> tuple[int, int]:
@@ -50,8 +52,8 @@ class CellTable:
     at once and committed by the operating system only where touched, so growing copies nothing.
     """
 
-    def __init__(self, capacity: int, dtype: np.dtype[np.void]) -> None:
-        self.rows: NDArray[np.void] = np.zeros(capacity, dtype)
+    def __init__(self, capacity: int) -> None:
+        self.rows: NDArray[np.void] = np.zeros(capacity, CELL)
         self.links: NDArray[np.void] = np.zeros(capacity, LINK)
         self.size = 0
         self.live = 0
@@ -75,7 +77,7 @@ class CellTable:
     @property
     def bytes_per_cell(self) -> int:
         """Bytes of a slot without its spans."""
-        return self.rows.dtype.itemsize + LINK.itemsize
+        return CELL_BYTES
 
     @property
     def slots(self) -> NDArray[np.int64]:
@@ -128,10 +130,10 @@ class CellTable:
         Raises:
             MemoryFileError: the sections do not fit this table.
         """
-        size, rest = divmod(len(cells), self.rows.dtype.itemsize)
+        size, rest = divmod(len(cells), CELL.itemsize)
         if rest or size > self.capacity or len(links) != size * LINK.itemsize:
             raise MemoryFileError("the cells and their links do not fit the memory's plan")
-        self.rows[:size] = np.frombuffer(cells, self.rows.dtype)
+        self.rows[:size] = np.frombuffer(cells, CELL)
         self.links[:size] = np.frombuffer(links, LINK)
         self.size = size
         self.live = int(np.count_nonzero(self.rows["tier"][:size]))

@@ -5,7 +5,8 @@ A new or merged cell is compared with all others, so every pair is known to at l
 two cells; a cell whose partner is gone keeps its old cost, which can only be too low, and is
 compared again when that cost comes up. That is the generic linkage algorithm of Muellner
 ("Modern hierarchical, agglomerative clustering algorithms", 2011, arXiv:1109.2378, figure 3),
-with the comparisons of several cells made in one pass. Keys are compared by their signs.
+with the comparisons of several cells made in one pass. Keys are compared by the looks that
+stand for the cells.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from streammem.core.types import Floats
 from streammem.memory.cells import NONE, CellTable
-from streammem.memory.signs import differing, distance_by_difference
+from streammem.memory.spans import SpanPool
 
 # Rows compared in one pass: enough to share its fixed cost, few enough to waste little.
 _ROWS_PER_PASS = 4
@@ -73,10 +74,10 @@ class Neighbours:
     """
 
     def __init__(
-        self, table: CellTable, signs: int, pair_cost: PairCost, mass_exponent: float
+        self, table: CellTable, spans: SpanPool, pair_cost: PairCost, mass_exponent: float
     ) -> None:
         self._table = table
-        self._distance_by_difference = distance_by_difference(signs)
+        self._spans = spans
         self._pair_cost = pair_cost
         self._exponent = mass_exponent
 
@@ -90,9 +91,23 @@ class Neighbours:
         links["partner"][(links["partner"] == slot) & np.isfinite(links["cost"])] = NONE
         links[slot] = (NONE, np.inf)
 
+    def renew(self, slot: int) -> None:
+        """The key of a cell changed: if it is a candidate, it is compared again."""
+        if np.isfinite(self._table.links["cost"][slot]):
+            self.forget(slot)
+            self.add(slot)
+
+    def forget_all(self) -> None:
+        """Keys are compared otherwise now: no partner and no cost holds any more."""
+        links = self._table.links[: self._table.size]
+        candidates = np.isfinite(links["cost"])
+        links[candidates] = (NONE, 0.0)
+
     def distance(self, slot: int, other: int) -> float:
         """The squared distance of the unit keys of two cells."""
-        return float(self._distances(np.array([slot]), slice(other, other + 1))[0, 0])
+        look, entries = self._table.rows["look"], self._spans.entries
+        pair = entries[look[[slot, other]]]
+        return float(self._spans.likeness.distances(pair[:1], pair[1:])[0])
 
     def cheapest_with(self, slot: int) -> Merge | None:
         """The cheapest merge of a candidate with another one."""
@@ -184,12 +199,6 @@ class Neighbours:
         return inverse
 
     def _distances(self, slots: Slots, others: slice) -> Floats:
-        """Squared distances of unit keys, float32 `[K N]`; a flat key counts as the origin."""
-        rows = self._table.rows
-        columns = np.ascontiguousarray(rows["signs"][others].T)
-        unlike = np.stack([differing(columns, rows["signs"][slot]) for slot in slots.tolist()])
-        distance: Floats = self._distance_by_difference[unlike]
-        flat, other_flat = rows["flat"][slots][:, None] > 0, rows["flat"][others] > 0
-        distance[np.logical_xor(flat, other_flat)] = 1.0
-        distance[np.logical_and(flat, other_flat)] = 0.0
-        return distance
+        """Squared distances of unit keys, float32 `[K N]`, by the looks that stand for cells."""
+        look, entries = self._table.rows["look"], self._spans.entries
+        return self._spans.likeness.distances_to_all(entries, look[slots], look[others])

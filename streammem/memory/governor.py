@@ -11,19 +11,20 @@ import numpy as np
 
 from streammem.core.budget import KIB, MIB, format_bytes
 from streammem.core.errors import BudgetError
-from streammem.memory.cells import LINK, cell_dtype
+from streammem.memory.cells import CELL_BYTES
 from streammem.memory.codes import RowCode
 from streammem.memory.details import detail_dtype
 from streammem.memory.ledger import ENTRY
 from streammem.memory.sensory import sensory_dtype
-from streammem.memory.signs import SignCode
+from streammem.memory.signs import SignCode, ladder
 from streammem.memory.spans import span_dtype
 
-# From here on, sketches of 128 signs instead of 64, which tell visits apart also among keys
-# that are close to each other.
-WIDE_SKETCH_BYTES = 48 * KIB
-# Spans for each cell where both are at their limit.
+# Spans for each cell where both are at their limit and looks are as short as they may be.
 SPANS_PER_CELL = 6
+# Looks are cut in memories of up to so many cells; to cut them, all cells are compared again.
+MOST_CELLS_TO_CUT = 1 << 13
+# Limbs of looks in larger memories, all their life.
+LIMBS_OF_LARGE = 4
 # Fine keys have 8 bits a coordinate from here on, and in widths where a rotation mixes little.
 WIDE_DETAIL_BYTES = MIB
 NARROW_DIM = 128
@@ -32,7 +33,7 @@ CELLS_WITH_TOKENS = 512
 MOST_TOKENS_PER_CELL = 8
 # What details keep for themselves, where they hold tokens, of what they share with cells.
 TOKEN_SHARE = 0.3
-FEWEST_CELLS = 32
+FEWEST_CELLS = 16
 # Beyond this, the scratch of one call would exceed its 4 MiB.
 MOST_CELLS = 1 << 17
 
@@ -41,19 +42,21 @@ MOST_CELLS = 1 << 17
 class MemoryPlan:
     """Capacities of every part; chosen once, then stored.
 
-    `shared_bytes` are for cells with their links, spans and details together. `fine_bits` and
-    `sensory_bits` are bits a coordinate of fine keys and of sensory frames; sensory frames of
-    1 bit are kept as signs.
+    `shared_bytes` are for cells with their links, spans and details together; spans take at
+    most `span_bytes` of them, with looks of `widest_limbs` that may be cut to
+    `narrowest_limbs`. `fine_bits` and `sensory_bits` are bits a coordinate of fine keys and of
+    sensory frames; sensory frames of 1 bit are kept as looks.
     """
 
     dim: int
     budget_bytes: int
     tokens_per_frame: int
     fine_bits: int
-    sketch_limbs: int
+    widest_limbs: int
+    narrowest_limbs: int
     tokens_per_cell: int
     cells: int
-    spans: int
+    span_bytes: int
     shared_bytes: int
     working: int
     sensory: int
@@ -69,19 +72,14 @@ class MemoryPlan:
         return SignCode(self.dim, seed)
 
     @property
-    def cell_dtype(self) -> np.dtype[np.void]:
-        """The layout of a cell's slot."""
-        return cell_dtype(self.sign_code(0).limbs)
+    def look_steps(self) -> tuple[int, ...]:
+        """Limbs of looks, as they are cut."""
+        return ladder(self.widest_limbs, self.narrowest_limbs)
 
     @property
-    def cell_bytes(self) -> int:
-        """Bytes of a cell with its link."""
-        return self.cell_dtype.itemsize + LINK.itemsize
-
-    @property
-    def span_bytes(self) -> int:
-        """Bytes of a span."""
-        return span_dtype(self.sketch_limbs).itemsize
+    def spans(self) -> int:
+        """Spans that there can be, with the shortest looks."""
+        return self.span_bytes // span_dtype(self.look_steps[-1], 1).itemsize
 
     @property
     def detail_dtype(self) -> np.dtype[np.void]:
@@ -97,7 +95,8 @@ class MemoryPlan:
     def sensory_dtype(self) -> np.dtype[np.void]:
         """The layout of a frame of the sensory ring."""
         wide = self.sensory_bits > 1
-        code_bytes = self.fine_code(0).code_bytes if wide else 8 * self.sign_code(0).limbs
+        # A look without a centre: signs, and the fit behind them.
+        code_bytes = self.fine_code(0).code_bytes if wide else 8 * self.sign_code(0).limbs + 1
         return sensory_dtype(code_bytes)
 
     @property
@@ -107,12 +106,16 @@ class MemoryPlan:
 
 
 def open_dtype(dim: int, tokens_per_cell: int) -> np.dtype[np.void]:
-    """The open event: exact sums, the last frame and, where kept, its exemplar's tokens."""
+    """The open event: exact sums, the last frame and, where kept, its exemplar's tokens.
+
+    Beside it the centre, as codes of `centre_step` fixed-point units each.
+    """
     columns: list[tuple[str, str] | tuple[str, str, tuple[int, ...]]] = [
         ("time_low", "<u8"), ("time_high", "<i8"), ("square_sum", "<u8"), ("frames", "<u4"),
         ("use", "<u4"), ("reads", "<u8"), ("start_s", "<f8"), ("end_s", "<f8"),
         ("exemplar_s", "<f8"), ("exemplar_surprise", "<f8"),
-        ("sums", "<i4", (dim,)), ("last_frame", "<i2", (dim,)),
+        ("sums", "<i4", (dim,)), ("last_frame", "<i2", (dim,)), ("centre_step", "<u2"),
+        ("centre", "i1", (dim,)),
     ]  # fmt: skip
     if tokens_per_cell:
         columns.append(("tokens", "u1", (tokens_per_cell, dim)))
@@ -173,7 +176,8 @@ def _best(dim: int, budget: int, tokens_per_frame: int, fixed: int) -> MemoryPla
         plan = _fit(dim, budget, tokens_per_frame, fixed, tokens)
         if plan is None:
             continue
-        each = plan.cell_bytes + plan.span_bytes + plan.detail_dtype.itemsize
+        widest = span_dtype(plan.widest_limbs, len(plan.look_steps)).itemsize
+        each = CELL_BYTES + widest + plan.detail_dtype.itemsize
         if tokens == 0 or plan.shared_bytes // each >= CELLS_WITH_TOKENS:
             return plan
     return None
@@ -183,17 +187,17 @@ def _fit(
     dim: int, budget: int, tokens_per_frame: int, fixed: int, tokens: int
 ) -> MemoryPlan | None:
     """As many cells and spans as fit with so many tokens a cell; None where too few do."""
-    small = budget < WIDE_SKETCH_BYTES
     wide = budget >= WIDE_DETAIL_BYTES or dim < NARROW_DIM
     plan = MemoryPlan(
         dim=dim,
         budget_bytes=budget,
         tokens_per_frame=tokens_per_frame,
         fine_bits=8 if wide else 4,
-        sketch_limbs=min(1 if small else 2, SignCode(dim).limbs),
+        widest_limbs=SignCode(dim).limbs,
+        narrowest_limbs=1,
         tokens_per_cell=tokens,
         cells=0,
-        spans=0,
+        span_bytes=0,
         shared_bytes=0,
         working=min(64, max(4, budget // (8 * KIB))),
         sensory=8,
@@ -206,13 +210,19 @@ def _fit(
     plan = replace(plan, sensory=min(32, max(8, frames)))
     room = budget - worst_case_bytes(plan, fixed)
     kept = int(TOKEN_SHARE * room) if tokens else 0
-    # One span more, so that two can always be joined.
-    available = room - kept - plan.span_bytes
-    cells = min(available // (plan.cell_bytes + SPANS_PER_CELL * plan.span_bytes), MOST_CELLS)
+    cells = _cells_in(room - kept, plan)
+    if cells > MOST_CELLS_TO_CUT:
+        limbs = min(LIMBS_OF_LARGE, plan.widest_limbs)
+        plan = replace(plan, widest_limbs=limbs, narrowest_limbs=limbs)
+        cells = min(_cells_in(room - kept, plan), MOST_CELLS)
     if cells < FEWEST_CELLS:
         return None
-    spans = (
-        min((available - cells * plan.cell_bytes) // plan.span_bytes, SPANS_PER_CELL * MOST_CELLS)
-        + 1
-    )
-    return replace(plan, cells=cells, spans=spans, shared_bytes=room)
+    shortest = span_dtype(plan.look_steps[-1], 1).itemsize
+    span_bytes = min(room - kept - cells * CELL_BYTES, SPANS_PER_CELL * MOST_CELLS * shortest)
+    return replace(plan, cells=cells, span_bytes=span_bytes, shared_bytes=room)
+
+
+def _cells_in(room: int, plan: MemoryPlan) -> int:
+    """Cells that fit with their spans, and one more span, so that two can always be joined."""
+    shortest = span_dtype(plan.look_steps[-1], 1).itemsize
+    return (room - shortest) // (CELL_BYTES + SPANS_PER_CELL * shortest)

@@ -1,4 +1,4 @@
-"""The keys of a snapshot: the signs of every cell, the fine key of those that have one."""
+"""The keys of a snapshot: the look that stands for every cell, the fine key where there is one."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streammem.core.types import Floats
-from streammem.memory.codes import Bytes, RowCode
-from streammem.memory.signs import Limbs, SignCode
+from streammem.memory.codes import Bytes, RowCode, Wide
+from streammem.memory.signs import Looks, SignCode
 
 Integers = NDArray[np.int64]
 
@@ -22,7 +22,10 @@ class KeySet(Protocol):
         ...
 
     def cosines(self, unit_query: Floats) -> Floats:
-        """Cosines float32 `[N]` with a unit query `[D]`, in [-1, 1]; 0 for a key of length 0."""
+        """Cosines float32 `[N]` with a unit query `[D]`; 0 for a key of length 0.
+
+        An estimate may lie a little outside [-1, 1].
+        """
         ...
 
     def unit_rows(self) -> Floats:
@@ -53,44 +56,51 @@ class CodedKeys:
 
 
 @dataclass(frozen=True, slots=True)
-class TwoLevelKeys:
-    """Signs for every key, and fine codes for some.
+class LookKeys:
+    """Keys that are looks around one centre, in fixed point `[D]`."""
 
-    `signs` `[N W]`, `flat` `[N]` marks keys of length 0; `fine_row` int64 `[F]` is the key that
-    each fine code belongs to.
-    """
-
-    sign_code: SignCode
-    signs: Limbs
-    flat: NDArray[np.bool_]
-    fine_row: Integers
-    fine: CodedKeys
+    code: SignCode
+    centre: Wide
+    looks: Looks
 
     @property
     def dim(self) -> int:
         """Width of a key."""
-        return self.sign_code.dim
+        return self.code.dim
 
     def cosines(self, unit_query: Floats) -> Floats:
-        """Cosines float32 `[N]` with a unit query `[D]`: estimated where there are only signs."""
-        coarse = self._coarse
-        cosines = np.zeros(self.flat.size, np.float32)
-        cosines[coarse] = self.sign_code.cosines(self.signs[coarse], unit_query)
-        cosines[self.fine_row] = self.fine.cosines(unit_query)
-        cosines[self.flat] = 0
-        return np.clip(cosines, -1, 1, out=cosines)
+        """Estimated cosines float32 `[N]` with a unit query `[D]`; 0 with a zero one."""
+        if not unit_query.any():
+            return np.zeros(self.looks.reach.size, np.float32)
+        return self.code.products(self.looks, unit_query, self.centre)
 
     def unit_rows(self) -> Floats:
         """Unit keys float32 `[N D]`."""
-        coarse = self._coarse
-        rows = np.zeros((self.flat.size, self.dim), np.float32)
-        rows[coarse] = self.sign_code.unit_rows(self.signs[coarse])
-        rows[self.fine_row] = self.fine.unit_rows()
-        rows[self.flat] = 0
-        return rows
+        return self.code.unit_rows(self.looks, self.centre)
+
+
+@dataclass(frozen=True, slots=True)
+class MixedKeys:
+    """Keys in several codes: `rows` int64 are the places of each part's keys among all."""
+
+    size: int
+    parts: tuple[tuple[Integers, KeySet], ...]
 
     @property
-    def _coarse(self) -> Integers:
-        has_fine = np.zeros(self.flat.size, np.bool_)
-        has_fine[self.fine_row] = True
-        return np.flatnonzero(~has_fine)
+    def dim(self) -> int:
+        """Width of a key."""
+        return self.parts[0][1].dim
+
+    def cosines(self, unit_query: Floats) -> Floats:
+        """Cosines float32 `[N]` with a unit query `[D]`."""
+        cosines = np.zeros(self.size, np.float32)
+        for rows, keys in self.parts:
+            cosines[rows] = keys.cosines(unit_query)
+        return cosines
+
+    def unit_rows(self) -> Floats:
+        """Unit keys float32 `[N D]`."""
+        unit = np.zeros((self.size, self.dim), np.float32)
+        for rows, keys in self.parts:
+            unit[rows] = keys.unit_rows()
+        return unit

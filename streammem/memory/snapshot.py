@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from streammem.core.types import Floats, Tier, Times
 from streammem.memory.keys import KeySet
 from streammem.memory.tokens import TokenCodes, square_sums, token_code, unit_rows
-from streammem.memory.visits import VisitSketches
+from streammem.memory.visits import VisitLooks
 
 Integers = NDArray[np.int64]
 
@@ -57,7 +57,7 @@ class MemorySnapshot:
     now_s: float
     key_set: KeySet
     token_codes: TokenCodes
-    visits_of_spans: VisitSketches | None = None
+    visits_of_spans: VisitLooks | None = None
 
     def __post_init__(self) -> None:
         for value in vars(self).values():
@@ -129,19 +129,22 @@ class MemorySnapshot:
         return np.flatnonzero(spans[self._span_row] > 1)
 
     def span_scores(self, query: ArrayLike) -> Floats:
-        """The cosine of a query `[D]` with each visit, float32 `[S]`.
+        """The cosine of a query `[D]` with each visit, float32 `[S]`, in [-1, 1].
 
-        That is the one with its cell's key or, in a cell of several visits, with what the
-        sketch says of this one. The cell's best token counts for the visit of its exemplar.
-        Zero vectors score 0.
+        That is the one with its cell's key or, in a cell of several visits, with what its own
+        look adds to that. The cell's best token counts for the visit of its exemplar. Zero
+        vectors score 0.
 
         Raises:
             ValueError: the query has another width or is not finite.
         """
-        unit = self._unit(query)
+        return np.clip(self._estimates(self._unit(query)), -1, 1)
+
+    def _estimates(self, unit: Floats) -> Floats:
+        """Scores of visits as they are estimated, which tells also the best ones apart."""
         scores = self.key_set.cosines(unit)[self._span_row]
-        if self.visits_of_spans is not None and self._merged_spans.size and unit.any():
-            merged = self._merged_spans
+        merged = self._merged_spans
+        if self.visits_of_spans is not None and merged.size and unit.any():
             scores[merged] = self.visits_of_spans.scores(merged, scores[merged], unit)
         if self.token_cell.size:
             code = token_code(self.key_set.dim)
@@ -181,7 +184,7 @@ class MemorySnapshot:
         Raises:
             ValueError: the query has another width or is not finite.
         """
-        scores = self.span_scores(query)
+        scores = self._estimates(self._unit(query))
         wanted = np.ones(scores.size, np.bool_)
         if start_s is not None:
             wanted &= (self.span_end_s > start_s) | (self.span_start_s >= start_s)
@@ -195,7 +198,8 @@ class MemorySnapshot:
             cut = np.partition(scores[spans], spans.size - count)[spans.size - count]
             spans = spans[scores[spans] >= cut]
         order = np.lexsort((self._span_preference[spans], -scores[spans]))[:count]
-        return [self._hit(span, float(scores[span])) for span in spans[order].tolist()]
+        shown = np.clip(scores, -1, 1)
+        return [self._hit(span, float(shown[span])) for span in spans[order].tolist()]
 
     def _hit(self, span: int, score: float) -> Hit:
         row = int(self._span_row[span])

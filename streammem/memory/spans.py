@@ -1,56 +1,89 @@
-"""Keeps the visits of all cells in one pool: when each was, and a sketch of how it looked.
+"""Keeps the visits of all cells in one pool: when each was, and how it looked.
 
-A cell owns at least one span. A merged cell's key shows none of its visits well; the sketch, the
-first signs of the visit's own key, was taken before any merge and tells them apart. When the
-pool is full, neighbours that look alike are joined first, those with the closest gaps of the
-whole memory before others; so cells with many visits borrow from those with one.
+A cell owns at least one span. A merged cell's key shows none of its visits well; a span's look
+was taken from the visit alone, before any merge, and tells them apart. When the bytes of the
+pool are used up, all looks are cut to half their signs; when they are as short as they may be,
+neighbours that look alike are joined first, those with the closest gaps of the whole memory
+before others; so cells with many visits borrow from those with one.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streammem.core.errors import MemoryFileError
 from streammem.core.types import Times
-from streammem.memory.signs import LIMB_BITS, Limbs, differing
+from streammem.memory.signs import Looks, SignCode, differing, distances, spread_by_difference
 
 Slots = NDArray[np.int64]
+Entries = NDArray[np.void]
 
 # A free entry's `owner` is below every slot: -2 - next, and -1 ends the chain.
 _END = -1
 _SLOTS_AT_ONCE = 2048
 _JOINED_AT_ONCE = 256
+_ENTRIES_AT_ONCE = 1 << 13
+# Squared distances up to which two visits are one picture, one view and one scene.
+_ALIKE = np.array([0.04, 0.16, 0.58], np.float32)
 
 
-def span_dtype(sketch_limbs: int) -> np.dtype[np.void]:
-    """A half-open span, the slot of its cell and the visit's sketch.
+def span_dtype(limbs: int, fits: int) -> np.dtype[np.void]:
+    """A half-open span, the slot of its cell and the visit's look.
 
-    A free entry keeps the next free one in `owner`.
+    A free entry keeps the next free one in `owner`. `fits` are those of the look as it is and
+    as it will be when it is cut.
     """
-    return np.dtype(
-        [("start_s", "<f8"), ("end_s", "<f8"), ("owner", "<i4"), ("sketch", "<u8", (sketch_limbs,))]
-    )
+    return np.dtype([
+        ("start_s", "<f8"), ("end_s", "<f8"), ("owner", "<i4"), ("reach", "<u2"),
+        ("fits", "u1", (fits,)), ("signs", "<u8", (limbs,)),
+    ])  # fmt: skip
 
 
-def unlikeness(sketches: Limbs, others: Limbs) -> NDArray[np.int64]:
-    """How unlike sketches `[N w]` are, 0 to 3: up to a sixteenth, eighth, quarter of signs, more.
-
-    These are cosines from 0.98, 0.92 and 0.71 on, and less.
-    """
-    signs = sketches.shape[-1] * LIMB_BITS
-    steps = np.array([signs // 16, signs // 8, signs // 4])
-    return np.searchsorted(steps, differing(sketches.T, others.T)).astype(np.int64)
+def looks_of(entries: Entries) -> Looks:
+    """The looks of entries."""
+    return Looks(entries["reach"], entries["fits"], entries["signs"])
 
 
-def join_spans(spans: NDArray[np.void], most: int) -> NDArray[np.void]:
+class Likeness:
+    """Compares looks of one width."""
+
+    def __init__(self, signs: int) -> None:
+        self._spread = spread_by_difference(signs)
+
+    def distances(self, looks: Entries, others: Entries) -> NDArray[np.float32]:
+        """Squared distances `[N]` of unit vectors, pair by pair."""
+        spread = self._spread[differing(looks["signs"].T, others["signs"].T)]
+        return distances(looks["reach"], others["reach"], spread)
+
+    def distances_to_all(
+        self, entries: Entries, looks: Slots, others: NDArray[np.int32]
+    ) -> NDArray[np.float32]:
+        """Squared distances `[K N]` of a few unit vectors to many, by their entries."""
+        # Field by field: copies of whole records are five times slower.
+        columns = np.ascontiguousarray(entries["signs"][others].T)
+        reach = entries["reach"][others]
+        some = entries[looks]
+        spread = np.empty((looks.size, others.size), np.float32)
+        for row, signs in zip(spread, some["signs"], strict=True):
+            np.take(self._spread, differing(columns, signs), out=row, mode="clip")
+        return distances(some["reach"][:, None], reach, spread)
+
+    def unlikeness(self, looks: Entries, others: Entries) -> NDArray[np.int64]:
+        """0 to 3, pair by pair: one picture, one view, one scene, or none of them."""
+        return np.searchsorted(_ALIKE, self.distances(looks, others)).astype(np.int64)
+
+
+def join_spans(spans: Entries, most: int, likeness: Likeness) -> Entries:
     """At most `most` spans that cover the given ones of one cell, which are sorted by start.
 
-    Overlapping spans are joined, and touching ones that look alike; then the closest gaps, the
-    earlier first on ties. A joined span has the sketch of its longest part, the first on ties.
+    Overlapping spans are joined, and touching ones of one picture; then the closest gaps, the
+    earlier first on ties. A joined span has the look of its longest part, the first on ties.
     """
     reached = np.maximum.accumulate(spans["end_s"])
     gaps = spans["start_s"][1:] - reached[:-1]
     split = gaps >= 0
-    split &= (gaps > 0) | (unlikeness(spans["sketch"][1:], spans["sketch"][:-1]) > 0)
+    split &= (gaps > 0) | (likeness.unlikeness(spans[1:], spans[:-1]) > 0)
     surplus = int(np.count_nonzero(split)) + 1 - most
     if surplus > 0:
         order = np.argsort(np.where(split, gaps, np.inf), kind="stable")
@@ -58,37 +91,56 @@ def join_spans(spans: NDArray[np.void], most: int) -> NDArray[np.void]:
     return _joined(spans, split)
 
 
-def _joined(spans: NDArray[np.void], split: NDArray[np.bool_]) -> NDArray[np.void]:
+def _joined(spans: Entries, split: NDArray[np.bool_]) -> Entries:
     """Spans of one cell joined wherever `split`, between neighbours, is false."""
     group = np.concatenate(([0], np.cumsum(split)))
     firsts = np.concatenate(([0], np.flatnonzero(split) + 1))
     lengths = spans["end_s"] - spans["start_s"]
-    longest = np.lexsort((-lengths, group))[firsts]
-    joined = spans[firsts].copy()
+    joined: Entries = spans[np.lexsort((-lengths, group))[firsts]]
+    joined["start_s"] = spans["start_s"][firsts]
     joined["end_s"] = np.maximum.reduceat(spans["end_s"], firsts)
-    joined["sketch"] = spans["sketch"][longest]
     return joined
 
 
 class SpanPool:
-    """Spans in fixed entries, each owned by the slot of a cell."""
+    """Spans in fixed entries, each owned by the slot of a cell.
 
-    def __init__(self, capacity: int, spans_per_cell: int, sketch_limbs: int) -> None:
-        self.entries: NDArray[np.void] = np.zeros(capacity, span_dtype(sketch_limbs))
+    `steps` are the limbs of looks, widest first; the pool takes at most `capacity_bytes`.
+    """
+
+    def __init__(
+        self, capacity_bytes: int, spans_per_cell: int, code: SignCode, steps: tuple[int, ...]
+    ) -> None:
+        self._buffer = np.zeros(capacity_bytes, np.uint8)
+        self._spans_per_cell = spans_per_cell
+        self._code = code
+        self._steps = steps
         self.size = 0
         self.live = 0
-        self._spans_per_cell = spans_per_cell
         self._first_free = _END
+        self._set_step(0)
+
+    def _set_step(self, step: int) -> None:
+        self.step = step
+        self._dtype = span_dtype(self._steps[step], len(self._steps) - step)
+        room = self._buffer.size // self._dtype.itemsize
+        self.entries: Entries = self._buffer[: room * self._dtype.itemsize].view(self._dtype)
+        self.likeness = Likeness(self._code.signs(self._steps[step]))
 
     @property
     def capacity(self) -> int:
-        """Entries in all."""
+        """Entries in all, with looks as wide as they are now."""
         return int(self.entries.shape[0])
 
     @property
     def bytes_per_span(self) -> int:
         """Bytes of an entry."""
-        return int(self.entries.dtype.itemsize)
+        return int(self._dtype.itemsize)
+
+    @property
+    def full(self) -> bool:
+        """Whether one more span needs others to give way."""
+        return self.live == self.capacity
 
     @property
     def grows(self) -> bool:
@@ -100,30 +152,65 @@ class SpanPool:
         """Head of the chain of free entries, as stored."""
         return self._first_free
 
-    def add(self, owner: int, start_s: float, end_s: float, sketch: Limbs) -> None:
-        """Give a cell one more span, joining others first if the pool is full."""
-        if self.live == self.capacity:
-            self._make_room(min(_JOINED_AT_ONCE, max(1, self.capacity // 32)))
+    def add(self, owner: int, start_s: float, end_s: float, look: Looks) -> int:
+        """Give a cell one more span, with the only one of `look`; the entry it lies in.
+
+        Raises:
+            IndexError: the pool is full.
+        """
         if self._first_free != _END:
             entry = -2 - self._first_free
             self._first_free = int(self.entries["owner"][entry])
-        else:
+        elif self.size < self.capacity:
             entry = self.size
             self.size += 1
-        self.entries[entry] = (start_s, end_s, owner, sketch)
+        else:
+            raise IndexError("the pool of spans is full")
+        fits, limbs = look.fits[0, self.step :], self._steps[self.step]
+        self.entries[entry] = (
+            start_s, end_s, owner, look.reach[0], fits, look.signs[0, :limbs],
+        )  # fmt: skip
         self.live += 1
+        return entry
+
+    @property
+    def can_be_cut(self) -> bool:
+        """Whether looks may become shorter."""
+        return self.step + 1 < len(self._steps)
+
+    def cut_looks(self) -> None:
+        """Keep the first half of every look; entries keep their numbers.
+
+        Records move towards the front of the same buffer, block by block, so that the scratch
+        does not grow with the pool.
+        """
+        before, size = self.entries, self.size
+        self._set_step(self.step + 1)
+        limbs = self._steps[self.step]
+        for first in range(0, size, _ENTRIES_AT_ONCE):
+            block = before[first : min(first + _ENTRIES_AT_ONCE, size)].copy()
+            target = self.entries[first : first + block.size]
+            for name in ("start_s", "end_s", "owner", "reach"):
+                target[name] = block[name]
+            target["fits"] = block["fits"][:, 1:]
+            target["signs"] = block["signs"][:, :limbs]
+        self._buffer[size * self._dtype.itemsize :] = 0
 
     def of(self, owner: int) -> tuple[Times, Times]:
         """Starts and ends of a cell's spans, sorted."""
         entries = self._of_range(owner, owner + 1)
         return self.entries["start_s"][entries], self.entries["end_s"][entries]
 
-    def merge(self, owner: int, other: int) -> None:
-        """Give `owner` the spans of `other`, within the limit of spans of one cell."""
+    def merge(self, owner: int, other: int) -> Slots:
+        """Give `owner` the spans of `other`, within the limit of spans of one cell.
+
+        Returns the entries of all its spans, sorted by start.
+        """
         owners = self.entries["owner"][: self.size]
         entries = np.flatnonzero((owners == owner) | (owners == other))
         entries = entries[np.argsort(self.entries["start_s"][entries], kind="stable")]
-        self._rewrite(owner, entries, join_spans(self.entries[entries], self._spans_per_cell))
+        spans = join_spans(self.entries[entries], self._spans_per_cell, self.likeness)
+        return self._rewrite(owner, entries, spans)
 
     def release(self, owner: int) -> None:
         """Drop all spans of a cell."""
@@ -141,14 +228,15 @@ class SpanPool:
         """Entries in use, sorted by owner, then start."""
         return self._of_range(0, 1 << 31)
 
-    def _make_room(self, count: int) -> None:
-        """Free up to `count` entries by joining neighbours among the spans of one cell.
+    def join_some(self) -> Mapping[int, Slots]:
+        """Free some entries by joining neighbours among the spans of one cell.
 
-        Those most alike come first, then the closest gaps; ties go to the earlier gap.
-        Slots are looked at in ranges, so that the scratch does not grow with the pool.
+        Those most alike come first, then the closest gaps; ties go to the earlier gap. Slots
+        are looked at in ranges, so that the scratch does not grow with the pool. Returns, for
+        each cell that was changed, its entries sorted by start.
         """
-        starts_s, ends_s = self.entries["start_s"], self.entries["end_s"]
-        sketches, owners = self.entries["sketch"], self.entries["owner"]
+        count = min(_JOINED_AT_ONCE, max(1, self.capacity // 32))
+        starts_s, owners = self.entries["start_s"], self.entries["owner"]
         unlike = np.empty(0, np.int64)
         closest = np.empty(0, np.float64)
         closed = np.empty(0, np.int64)
@@ -156,23 +244,34 @@ class SpanPool:
             used = self._of_range(first, first + _SLOTS_AT_ONCE)
             left, right = used[:-1], used[1:]
             same = owners[left] == owners[right]
-            left, right = left[same], right[same]
-            gaps = np.concatenate((closest, starts_s[right] - ends_s[left]))
-            apart = np.concatenate((unlike, unlikeness(sketches[left], sketches[right])))
-            behind = np.concatenate((closed, right))
-            order = np.lexsort((starts_s[behind], gaps, apart))[:count]
-            unlike, closest, closed = apart[order], gaps[order], behind[order]
+            left, right = self.entries[left[same]], right[same]
+            behind = self.entries[right]
+            apart = np.concatenate((unlike, self.likeness.unlikeness(left, behind)))
+            gaps = np.concatenate((closest, behind["start_s"] - left["end_s"]))
+            after = np.concatenate((closed, right))
+            order = np.lexsort((starts_s[after], gaps, apart))[:count]
+            unlike, closest, closed = apart[order], gaps[order], after[order]
+        changed = {}
         for owner in np.unique(owners[closed]).tolist():
             entries = self._of_range(owner, owner + 1)
             split = ~np.isin(entries[1:], closed)
-            self._rewrite(owner, entries, _joined(self.entries[entries], split))
+            changed[owner] = self._rewrite(owner, entries, _joined(self.entries[entries], split))
+        return changed
 
-    def _rewrite(self, owner: int, entries: Slots, spans: NDArray[np.void]) -> None:
+    def renew_looks(self, owner: int, look: Looks) -> None:
+        """Give every span of a cell the only one of `look`."""
+        entries = self._of_range(owner, owner + 1)
+        self.entries["reach"][entries] = look.reach[0]
+        self.entries["fits"][entries] = look.fits[0, self.step :]
+        self.entries["signs"][entries] = look.signs[0, : self._steps[self.step]]
+
+    def _rewrite(self, owner: int, entries: Slots, spans: Entries) -> Slots:
         """Let the first of `entries` hold `spans`, and release the others."""
         kept = entries[: spans.size]
         self.entries[kept] = spans
         self.entries["owner"][kept] = owner
         self._release(entries[spans.size :])
+        return kept
 
     def _of_range(self, first: int, last: int) -> Slots:
         """Entries of the slots in [first, last), sorted by owner, then start."""
@@ -191,16 +290,19 @@ class SpanPool:
         """Used entries as bytes."""
         return self.entries[: self.size].tobytes()
 
-    def load(self, data: bytes, first_free: int) -> None:
+    def load(self, data: bytes, first_free: int, step: int) -> None:
         """Take over what `to_bytes` gave.
 
         Raises:
             MemoryFileError: the bytes do not fit this pool.
         """
+        if not 0 <= step < len(self._steps):
+            raise MemoryFileError("the spans do not fit the memory's plan")
+        self._set_step(step)
         size, rest = divmod(len(data), self.bytes_per_span)
         if rest or size > self.capacity:
             raise MemoryFileError("the spans do not fit the memory's plan")
-        self.entries[:size] = np.frombuffer(data, self.entries.dtype)
+        self.entries[:size] = np.frombuffer(data, self._dtype)
         self.size = size
         self.live = int(np.count_nonzero(self.entries["owner"][:size] >= 0))
         self._first_free = first_free

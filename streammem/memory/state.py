@@ -25,15 +25,16 @@ SECTIONS = ("head", "open", "sensory", "cells", "links", "spans", "details", "le
 
 _PLAN = (
     ("dim", "<u4"), ("budget_bytes", "<u8"), ("tokens_per_frame", "<u4"), ("fine_bits", "<u4"),
-    ("sketch_limbs", "<u4"), ("tokens_per_cell", "<u4"), ("cells", "<u4"), ("spans", "<u4"),
-    ("shared_bytes", "<u8"), ("working", "<u4"), ("sensory", "<u4"), ("sensory_bits", "<u4"),
-    ("ledger", "<u4"),
+    ("widest_limbs", "<u4"), ("narrowest_limbs", "<u4"), ("tokens_per_cell", "<u4"),
+    ("cells", "<u4"), ("span_bytes", "<u8"), ("shared_bytes", "<u8"), ("working", "<u4"),
+    ("sensory", "<u4"), ("sensory_bits", "<u4"), ("ledger", "<u4"),
 )  # fmt: skip
 _TALLY = (
     ("frames", "<u8"), ("next_id", "<u8"), ("reads", "<u8"),
     ("events", "<u8"), ("merges", "<u8"), ("first_free_cell", "<i4"),
     ("first_free_span", "<i4"), ("working_count", "<u4"), ("has_frame", "u1"),
-    ("stated", "u1"), ("spare", "u1", (2,)), ("pts_s", "<f8"), ("end_s", "<f8"), ("step_s", "<f8"),
+    ("stated", "u1"), ("look_step", "u1"), ("spare", "u1"), ("pts_s", "<f8"),
+    ("end_s", "<f8"), ("step_s", "<f8"),
     ("evicted_cells", "<u8"), ("evicted_mass", "<u8"), ("evicted_visits", "<u8"),
     ("evicted_high", "<i8"), ("evicted_low", "<u8"),
 )  # fmt: skip
@@ -63,6 +64,7 @@ def head_bytes(
         "next_id": tiers.next_id, "reads": tiers.reads, "events": tiers.tally.events,
         "merges": tiers.tally.merges, "first_free_cell": tiers.table.first_free,
         "first_free_span": tiers.spans.first_free, "working_count": len(tiers.working),
+        "look_step": tiers.spans.step,
         "evicted_cells": ledger.evicted.cells, "evicted_mass": ledger.evicted.mass,
         "evicted_visits": ledger.evicted.visits, "evicted_high": high, "evicted_low": low,
         "boundary": tuple(intake.boundary),
@@ -97,7 +99,7 @@ def read_plan(head: np.void) -> MemoryPlan:
     """
     plan = MemoryPlan(**{name: int(head[name]) for name, _ in _PLAN})
     bits_are_known = {plan.fine_bits, plan.sensory_bits} <= set(BIT_WIDTHS)
-    if not bits_are_known or min(plan.dim, plan.cells, plan.sketch_limbs) < 1:
+    if not bits_are_known or min(plan.dim, plan.cells, plan.widest_limbs, plan.narrowest_limbs) < 1:
         raise MemoryFileError("the memory's head section is damaged")
     if worst_case_bytes(plan, FIXED_BYTES) > plan.budget_bytes:
         raise MemoryFileError("the memory's head section is damaged: its plan exceeds its budget")
@@ -131,9 +133,10 @@ def restore_counters(head: np.void, tiers: Tiers, intake: Intake, ledger: Ledger
     ledger.counts = dict(zip(KINDS, head["counts"].tolist(), strict=True))
 
 
-def event_bytes(intake: Intake, dtype: np.dtype[np.void]) -> bytes:
-    """The `open` section."""
+def event_bytes(intake: Intake, tiers: Tiers, dtype: np.dtype[np.void]) -> bytes:
+    """The `open` section: the open event and the centre."""
     event, row = intake.event, np.zeros(1, dtype)
+    row["centre"], row["centre_step"] = tiers.centre_codes, tiers.centre_step
     row["last_frame"] = intake.last_frame
     high, low = split_sum(event.time_sum_us)
     row["time_high"], row["time_low"] = high, low
@@ -146,8 +149,8 @@ def event_bytes(intake: Intake, dtype: np.dtype[np.void]) -> bytes:
     return row.tobytes()
 
 
-def read_event(data: bytes, plan: MemoryPlan) -> tuple[Event, Wide]:
-    """The open event of an `open` section, and the last frame.
+def read_event(data: bytes, plan: MemoryPlan, tiers: Tiers) -> tuple[Event, Wide]:
+    """The open event of an `open` section, and the last frame; the centre goes to the tiers.
 
     Raises:
         MemoryFileError: the section has the wrong length.
@@ -156,6 +159,7 @@ def read_event(data: bytes, plan: MemoryPlan) -> tuple[Event, Wide]:
     if len(data) != dtype.itemsize:
         raise MemoryFileError("the memory's open section has the wrong length")
     row: np.void = np.frombuffer(data, dtype)[0]
+    tiers.centre_codes, tiers.centre_step = row["centre"].copy(), int(row["centre_step"])
     tokens = row["tokens"].copy() if plan.tokens_per_cell else np.zeros((0, plan.dim), np.uint8)
     event = Event(
         sums=row["sums"].astype(np.float64),

@@ -176,15 +176,16 @@ class TieredEngine:
 
     def sections(self) -> dict[str, bytes]:
         """The state in named parts of which a call changes few bytes, at stable positions."""
+        tiers = self.tiers
         return {
             "head": state.head_bytes(
-                self.plan, self.policy.settings, self.tiers, self.intake, self.ledger
+                self.plan, self.policy.settings, tiers, self.intake, self.ledger
             ),
-            "open": state.event_bytes(self.intake, self.plan.open_dtype),
+            "open": state.event_bytes(self.intake, tiers, self.plan.open_dtype),
             "sensory": self.sensory.to_bytes(),
-            **self.tiers.table.to_sections(),
-            "spans": self.tiers.spans.to_bytes(),
-            "details": self.tiers.details.to_bytes(),
+            **tiers.table.to_sections(),
+            "spans": tiers.spans.to_bytes(),
+            "details": tiers.details.to_bytes(),
             "ledger": self.ledger.to_bytes(),
         }
 
@@ -196,10 +197,12 @@ class TieredEngine:
         """
         tiers = self.tiers
         tiers.table.load(sections["cells"], sections["links"], int(head["first_free_cell"]))
-        tiers.spans.load(sections["spans"], int(head["first_free_span"]))
+        tiers.spans.load(sections["spans"], int(head["first_free_span"]), int(head["look_step"]))
         tiers.details.load(sections["details"])
         self.sensory.load(sections["sensory"])
         self.ledger.load(sections["ledger"])
-        self.intake.event, self.intake.last_frame = state.read_event(sections["open"], self.plan)
+        self.intake.event, self.intake.last_frame = state.read_event(
+            sections["open"], self.plan, tiers
+        )
         state.restore_counters(head, tiers, self.intake, self.ledger)
         tiers.working = working

@@ -17,13 +17,16 @@ from streammem.memory.eviction import first_that_keeps_coverage
 from streammem.memory.governor import MemoryPlan
 from streammem.memory.ledger import Ledger
 from streammem.memory.policies import PolicySet
-from streammem.memory.signs import Limbs, SignCode
+from streammem.memory.signs import Looks, SignCode
 from streammem.memory.spans import SpanPool
 
 TIER_NAMES = {WORKING: Tier.WORKING, LONG_TERM: Tier.LONG_TERM}
 _COUNT_LIMIT = (1 << 32) - 1
 _SLOTS_AT_ONCE = 2048
 _VICTIMS_CONSIDERED = 64
+# Events after which the memory's centre is fixed, if nothing has to give way before.
+_CENTRE_EVENTS = 16
+_CENTRE_PEAK = 127
 
 
 class Tiers:
@@ -36,18 +39,22 @@ class Tiers:
     def __init__(self, plan: MemoryPlan, policy: PolicySet, seed: int, ledger: Ledger) -> None:
         self.fine_code: RowCode = plan.fine_code(seed)
         self.sign_code: SignCode = plan.sign_code(seed)
-        self.table = CellTable(plan.cells, plan.cell_dtype)
-        self.spans = SpanPool(plan.spans, policy.settings.spans_per_cell, plan.sketch_limbs)
+        self.table = CellTable(plan.cells)
+        self.spans = SpanPool(
+            plan.span_bytes, policy.settings.spans_per_cell, self.sign_code, plan.look_steps
+        )
         self.details = DetailPool(plan.details, plan.detail_dtype)
         self.working: list[int] = []
         self.next_id = 1
         self.reads = 0
         self.tally = Tally()
+        self.centre_codes = np.zeros(plan.dim, np.int8)
+        self.centre_step = 0
         self._plan = plan
         self._policy = policy
         self._ledger = ledger
         self._neighbours = Neighbours(
-            self.table, self.sign_code.signs, policy.pair_cost, policy.settings.mass_exponent
+            self.table, self.spans, policy.pair_cost, policy.settings.mass_exponent
         )
 
     @property
@@ -60,22 +67,32 @@ class Tiers:
         )
 
     @property
+    def centre(self) -> Wide:
+        """What looks are taken around, in fixed point `[D]`; zero until it is fixed."""
+        return self.centre_codes.astype(np.float64) * self.centre_step
+
+    @property
     def frames_are_fine(self) -> bool:
-        """Whether sensory frames are kept in the code of fine keys, else as signs."""
+        """Whether sensory frames are kept in the code of fine keys, else as looks."""
         return self._plan.sensory_bits > 1
 
-    def sketches(self, signs: Limbs) -> Limbs:
-        """Sketches `[N w]` of keys by their signs `[N W]`."""
-        return signs[:, : self._plan.sketch_limbs]
+    def look_at(self, row: Wide) -> Looks:
+        """The look of one vector of integers `[D]` of any length."""
+        return self.sign_code.encode(row[None, :], self.centre, self._plan.look_steps)
 
     def frame_codes(self, frames: Wide) -> tuple[Bytes, NDArray[np.uint32]]:
-        """Codes `[N C]` of sensory frames, and squared lengths that are 0 for zero frames."""
+        """Codes `[N C]` of sensory frames, and squared lengths that are 0 for zero frames.
+
+        Looks of frames have no centre: they come and go, and it changes once.
+        """
         if self.frames_are_fine:
             encoded = self.fine_code.encode(self.fine_code.rotate(frames))
             return encoded.codes, encoded.square_sum
-        signs = np.ascontiguousarray(self.sign_code.encode(frames), "<u8")
+        whole = (self.sign_code.limbs,)
+        looks = self.sign_code.encode(frames, np.zeros(frames.shape[1]), whole)
+        codes = np.ascontiguousarray(looks.signs, "<u8").view(np.uint8)
         lasting: NDArray[np.uint32] = np.any(frames, axis=1).astype(np.uint32)
-        return signs.view(np.uint8), lasting
+        return np.concatenate((codes, looks.fits), axis=1), lasting
 
     def close_event(self, event: Event) -> None:
         """Put a closed event into working; consolidate first where there is no slot."""
@@ -84,8 +101,11 @@ class Tiers:
             self._promote(self.working.pop(0))
         while self.table.full:
             self._free_a_slot()
+        self._free_a_span()
         self._spare_details()
         slot = self._new_cell(event)
+        if self.tally.events == _CENTRE_EVENTS:
+            self._fix_centre()
         if self.working and self._same(self.working[-1], slot):
             self._merge(self.working[-1], slot, WORKING)
         else:
@@ -106,10 +126,8 @@ class Tiers:
 
     def _new_cell(self, event: Event) -> int:
         """The cell of an event, with a detail where one fits once older ones made room."""
-        row_bytes = self._growth_bytes()
-        self._drop_details(row_bytes)
+        self._drop_details(self._growth_bytes())
         slot = self.table.allocate()
-        signs = self.sign_code.encode(event.sums[None, :])
         row = self.table.rows[slot]
         row["id"], row["tier"], row["visits"] = self.next_id, WORKING, 1
         row["pinned"] = self.next_id == 1
@@ -117,11 +135,10 @@ class Tiers:
         row["born_reads"] = max(0, self.reads - event.reads)
         row["time_high"], row["time_low"] = split_sum(event.time_sum_us)
         row["exemplar_s"] = event.exemplar_s
-        row["signs"], row["flat"] = signs[0], not event.sums.any()
         row["detail"] = NONE
-        self.spans.add(slot, event.start_s, event.end_s, self.sketches(signs)[0])
-        if self.details.size < self.details.records.shape[0]:
-            self._drop_details(self.details.bytes_per_detail)
+        look = self.look_at(event.sums)
+        row["look"] = self.spans.add(slot, event.start_s, event.end_s, look)
+        self._drop_details(self.details.bytes_per_detail)
         if self._free_bytes >= self.details.bytes_per_detail:
             self._add_detail(slot, event)
         self.next_id += 1
@@ -151,6 +168,51 @@ class Tiers:
         cell = self.table.bytes_per_cell if self.table.grows else 0
         return cell + (self.spans.bytes_per_span if self.spans.grows else 0)
 
+    def _free_a_span(self) -> None:
+        """Where the pool of spans is full, cut all looks or, where they are short, join some."""
+        while self.spans.full:
+            if self.spans.can_be_cut:
+                self.spans.cut_looks()
+                self._neighbours.forget_all()
+                continue
+            for slot, entries in self.spans.join_some().items():
+                self._choose_look(slot, entries)
+                self._neighbours.renew(slot)
+
+    def _choose_look(self, slot: int, entries: NDArray[np.int64]) -> None:
+        """Let the span with the exemplar stand for the cell, else its first one."""
+        spans, row = self.spans.entries[entries], self.table.rows[slot]
+        inside = (spans["start_s"] <= row["exemplar_s"]) & (row["exemplar_s"] < spans["end_s"])
+        row["look"] = entries[int(np.argmax(inside))]
+
+    def _fix_centre(self) -> None:
+        """Take the mean of all keys for what the stream's vectors share, for good.
+
+        That happens before any detail is dropped, so that every look can be taken anew; in a
+        memory too small for any detail the centre stays zero.
+        """
+        if self.centre_step:
+            return
+        self.centre_step = 1
+        slots = self.table.slots
+        if (self.table.rows["detail"][slots] == NONE).any():
+            return
+        keys = {slot: self._fixed_key(slot) for slot in slots.tolist()}
+        mean = np.rint(np.sum(list(keys.values()), axis=0) / len(keys))
+        self.centre_step = max(1, -int(-np.abs(mean).max() // _CENTRE_PEAK))
+        self.centre_codes = np.rint(mean / self.centre_step).astype(np.int8)
+        for slot, key in keys.items():
+            self.spans.renew_looks(slot, self.look_at(key))
+        self._neighbours.forget_all()
+
+    def _fixed_key(self, slot: int) -> Wide:
+        """The fine key of a cell as a fixed-point vector of length 1 `[D]`; zero stays zero."""
+        turned = self._key(int(self.table.rows[slot]["detail"]))[None, :].astype(np.float32)
+        key = self.fine_code.rotate_back(turned)[0].astype(np.float64)
+        length = float(np.sqrt(key @ key))
+        fixed: Wide = np.rint(key * (FIXED_ONE / length if length else 0.0))
+        return fixed
+
     def _spare_details(self) -> None:
         """Where a new cell would cost others their details, merge the nearest pair instead."""
         if self._free_bytes >= self._growth_bytes() + self.details.bytes_per_detail:
@@ -167,6 +229,7 @@ class Tiers:
         missing = wanted_bytes - self._free_bytes
         if missing <= 0 or not self.details.size:
             return
+        self._fix_centre()
         count = max(-(-missing // self.details.bytes_per_detail), self.details.size // 64)
         slots = self.details.records["owner"][: self.details.size].astype(np.int64)
         rows = self.table.rows
@@ -225,8 +288,8 @@ class Tiers:
 
         Mass, visits and the sum of times add exactly. Where both have a fine key, the mean of
         the keys is the new one, and the exemplar and its tokens are those of the cell whose key
-        lies closer to it. Else all that shows the cell is the heavier one's: a mean of signs
-        would be that too. Ties go to the older cell.
+        lies closer to it. Else all that shows the cell is the heavier one's. Ties go to the
+        older cell.
         """
         rows = self.table.rows
         kept, gone = rows[older], rows[younger]
@@ -242,7 +305,7 @@ class Tiers:
         kept["born_reads"] = min(int(kept["born_reads"]), int(gone["born_reads"]))
         kept["pinned"] |= gone["pinned"]
         kept["tier"] = tier
-        self.spans.merge(older, younger)
+        self._choose_look(older, self.spans.merge(older, younger))
         self.table.release(younger)
         self.tally.merges += 1
 
@@ -260,15 +323,13 @@ class Tiers:
                 records[place]["tokens"] = records[other]["tokens"]
                 records[place]["token_count"] = records[other]["token_count"]
         self._write_key(place, self.fine_code.encode(mean[None, :]), FIXED_ONE)
-        turned = np.rint(self.fine_code.rotate_back(mean[None, :]))
-        kept["signs"], kept["flat"] = self.sign_code.encode(turned)[0], not turned.any()
 
     def _take_over(self, older: int, younger: int) -> None:
         """Let the older cell look as the younger one does."""
         rows = self.table.rows
         self._drop_detail(older)
         place = int(rows[younger]["detail"])
-        for name in ("exemplar_s", "signs", "flat", "detail"):
+        for name in ("exemplar_s", "detail"):
             rows[older][name] = rows[younger][name]
         rows[younger]["detail"] = NONE
         if place != NONE:

@@ -7,15 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streammem.core.types import Tier, Times
-from streammem.memory.cells import WORKING
-from streammem.memory.codes import Bytes
+from streammem.memory.cells import NONE, WORKING
+from streammem.memory.codes import FIXED_ONE, Bytes
 from streammem.memory.event import Intake
-from streammem.memory.keys import CodedKeys, TwoLevelKeys
+from streammem.memory.keys import CodedKeys, KeySet, LookKeys, MixedKeys
 from streammem.memory.sensory import SensoryRing
-from streammem.memory.signs import Limbs
+from streammem.memory.signs import FLAT, Looks, cosine_by_difference, differing
 from streammem.memory.snapshot import MemorySnapshot
+from streammem.memory.spans import looks_of
 from streammem.memory.tiers import TIER_NAMES, Tiers
-from streammem.memory.visits import VisitSketches
+from streammem.memory.visits import VisitLooks
 
 _SENSORY = 0
 
@@ -35,12 +36,9 @@ class _Part:
     start_s: Times
     end_s: Times
     exemplar_s: Times
-    signs: Limbs
-    flat: NDArray[np.bool_]
     span_cell: Integers
     span_start_s: Times
     span_end_s: Times
-    span_sketch: Limbs
     fine_cell: Integers
     fine_codes: Bytes
     fine_square_sum: NDArray[np.uint32]
@@ -64,10 +62,12 @@ def take_snapshot(tiers: Tiers, intake: Intake, sensory: SensoryRing) -> MemoryS
     by_span = np.lexsort((joined("span_cell"), joined("span_start_s")))
     names = {**TIER_NAMES, _SENSORY: Tier.SENSORY}
     columns = {name: joined(name)[order] for name in _OF_CELLS}
-    signs, span_cell = joined("signs")[order], joined("span_cell")[by_span]
-    sketches = joined("span_sketch")[by_span]
+    span_cell = joined("span_cell")[by_span]
     fine = CodedKeys(tiers.fine_code, joined("fine_codes"), joined("fine_square_sum"))
-    fine_row = _rows_of(columns["ids"], joined("fine_cell"))
+    named: list[tuple[Integers, KeySet]] = [(joined("fine_cell"), fine), _looked_at(tiers)]
+    if not tiers.frames_are_fine:
+        named.append(_frame_looks(tiers, sensory))
+    rows = tuple((_rows_of(columns["ids"], ids), keys) for ids, keys in named)
     return MemorySnapshot(
         tiers=tuple(names[tier] for tier in joined("tiers")[order].tolist()),
         span_cell=span_cell,
@@ -76,11 +76,44 @@ def take_snapshot(tiers: Tiers, intake: Intake, sensory: SensoryRing) -> MemoryS
         token_cell=joined("token_cell"),
         token_codes=joined("token_codes"),
         now_s=intake.clock.end_s,
-        key_set=TwoLevelKeys(tiers.sign_code, signs, joined("flat")[order], fine_row, fine),
-        visits_of_spans=VisitSketches.of(
-            tiers.sign_code, sketches, signs[_rows_of(columns["ids"], span_cell)]
-        ),
+        key_set=MixedKeys(len(order), rows),
+        # Spans of cells come first in the parts, in the order of the pool's entries.
+        visits_of_spans=_visits(tiers, by_span),
         **columns,
+    )
+
+
+def _looked_at(tiers: Tiers) -> tuple[Integers, LookKeys]:
+    """Ids of the cells without a fine key, and their looks."""
+    rows = tiers.table.rows[tiers.table.slots]
+    rows = rows[rows["detail"] == NONE]
+    looks = looks_of(tiers.spans.entries[rows["look"]])
+    return rows["id"].astype(np.int64), LookKeys(tiers.sign_code, tiers.centre, looks)
+
+
+def _frame_looks(tiers: Tiers, sensory: SensoryRing) -> tuple[Integers, LookKeys]:
+    """Ids of the sensory frames, and their looks, which have no centre."""
+    rows, limbs = sensory.rows, tiers.sign_code.limbs
+    signs = np.ascontiguousarray(rows["code"][:, :-1]).view("<u8").reshape(-1, limbs)
+    reach = np.where(rows["square_sum"] > 0, FIXED_ONE, FLAT).astype(np.uint16)
+    looks = Looks(reach, rows["code"][:, -1:], signs.astype(np.uint64, copy=False))
+    centre = np.zeros(tiers.sign_code.dim)
+    return -rows["frame"].astype(np.int64), LookKeys(tiers.sign_code, centre, looks)
+
+
+def _visits(tiers: Tiers, by_span: Integers) -> VisitLooks:
+    """The looks of the spans of cells, beside those that stand for the cells."""
+    spans = tiers.spans.entries[tiers.spans.live_entries()]
+    keys = tiers.spans.entries[tiers.table.rows["look"][spans["owner"]]]
+    cosines = cosine_by_difference(tiers.sign_code.signs(spans["signs"].shape[1]))
+    place = np.full(by_span.size, NONE, np.int64)
+    of_cells = by_span < spans.size
+    place[of_cells] = by_span[of_cells]
+    return VisitLooks(
+        LookKeys(tiers.sign_code, tiers.centre, looks_of(spans)),
+        agreement=cosines[differing(spans["signs"].T, keys["signs"].T)],
+        key_reach=keys["reach"],
+        place=place,
     )
 
 
@@ -115,12 +148,9 @@ def _cells(tiers: Tiers) -> _Part:
         start_s=entries["start_s"][np.searchsorted(owners, slots, side="left")],
         end_s=entries["end_s"][np.searchsorted(owners, slots, side="right") - 1],
         exemplar_s=rows["exemplar_s"][slots],
-        signs=rows["signs"][slots],
-        flat=rows["flat"][slots] > 0,
         span_cell=ids[owners],
         span_start_s=entries["start_s"],
         span_end_s=entries["end_s"],
-        span_sketch=entries["sketch"],
         fine_cell=ids[details["owner"]],
         fine_codes=details["code"],
         fine_square_sum=details["square_sum"],
@@ -134,7 +164,6 @@ def _open_event(tiers: Tiers, intake: Intake) -> _Part:
     event = intake.event
     row = event.sums[None, :]
     fine = tiers.fine_code.encode(tiers.fine_code.rotate(row))
-    signs = tiers.sign_code.encode(row)
     cell_id = np.array([tiers.next_id], np.int64)
     start_s, end_s = np.array([event.start_s]), np.array([intake.open_end_s])
     return _Part(
@@ -147,12 +176,9 @@ def _open_event(tiers: Tiers, intake: Intake) -> _Part:
         start_s=start_s,
         end_s=end_s,
         exemplar_s=np.array([event.exemplar_s]),
-        signs=signs,
-        flat=np.array([not row.any()]),
         span_cell=cell_id,
         span_start_s=start_s,
         span_end_s=end_s,
-        span_sketch=tiers.sketches(signs),
         fine_cell=cell_id,
         fine_codes=fine.codes,
         fine_square_sum=fine.square_sum,
@@ -166,11 +192,6 @@ def _frames(tiers: Tiers, sensory: SensoryRing) -> _Part:
     ids = -rows["frame"].astype(np.int64)
     nothing = np.zeros(ids.size, np.int64)
     wide = tiers.frames_are_fine
-    limbs = tiers.sign_code.limbs
-    # Of frames with a fine code no signs are kept; each is its only visit, so none are needed.
-    signs = np.zeros((ids.size, limbs), np.uint64)
-    if not wide:
-        signs = np.ascontiguousarray(rows["code"]).view("<u8").reshape(-1, limbs)
     fine = rows[:] if wide else rows[:0]
     code_bytes = tiers.fine_code.code_bytes
     return _Part(
@@ -183,12 +204,9 @@ def _frames(tiers: Tiers, sensory: SensoryRing) -> _Part:
         start_s=rows["start_s"],
         end_s=rows["end_s"],
         exemplar_s=rows["start_s"],
-        signs=signs,
-        flat=rows["square_sum"] == 0,
         span_cell=ids,
         span_start_s=rows["start_s"],
         span_end_s=rows["end_s"],
-        span_sketch=tiers.sketches(signs),
         fine_cell=ids if wide else nothing[:0],
         fine_codes=fine["code"] if wide else np.zeros((0, code_bytes), np.uint8),
         fine_square_sum=fine["square_sum"],

@@ -1,4 +1,4 @@
-"""Tells apart the visits that were merged into one cell, by the sketch of each."""
+"""Tells apart the visits that were merged into one cell, by the look of each."""
 
 import math
 from dataclasses import dataclass
@@ -7,51 +7,64 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streammem.core.types import Floats
-from streammem.memory.signs import LIMB_BITS, Limbs, SignCode, differing
+from streammem.memory.codes import FIXED_ONE, Wide
+from streammem.memory.keys import LookKeys
+from streammem.memory.signs import FLAT, Looks, Reaches
 
 Integers = NDArray[np.int64]
 
 # The share of a query that is expected along the part of a visit that its cell's key lacks, as a
 # variance of their cosine; measured, see decision record 0004.
 _EXPECTED_SQUARE = 0.25
+# Keys nearer to the centre than this, as a distance of unit vectors, tell nothing of others.
+_LEAST_REACH = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class VisitSketches:
-    """The first signs of the keys of visits, and how far each is from its cell's key.
+class VisitLooks:
+    """The looks of visits, `[V]`, and how each lies to the look that stands for its cell.
 
-    `sketches` `[S w]`; `agreement` float32 `[S]` is the cosine of the visit with the key of its
-    cell, by the signs of both.
+    `agreement` float32 is the cosine of both around the centre; `key_reach` the reach of the
+    latter; `place` int64 `[S]` is the look of each span of a snapshot, -1 where it has none.
     """
 
-    code: SignCode
-    sketches: Limbs
+    keys: LookKeys
     agreement: Floats
-
-    @classmethod
-    def of(cls, code: SignCode, sketches: Limbs, cell_signs: Limbs) -> "VisitSketches":
-        """Sketches `[S w]` beside the signs of each one's cell `[S W]`."""
-        limbs = sketches.shape[1]
-        signs = min(code.signs, limbs * LIMB_BITS)
-        angles = np.pi / signs * differing(sketches.T, cell_signs[:, :limbs].T)
-        return cls(code, sketches, np.cos(angles).astype(np.float32))
+    key_reach: Reaches
+    place: Integers
 
     def scores(self, spans: Integers, of_keys: Floats, unit_query: Floats) -> Floats:
-        """Estimated cosines float32 of the visits `spans` with a unit query `[D]`, in [-1, 1].
+        """Estimated cosines float32 of the visits `spans` with a unit query `[D]`.
 
-        `of_keys` are the cosines of their cells' keys. A visit at cosine c to its cell's key k
-        is c k and a part that k lacks. The key tells the first part of the cosine with a query
-        well; the sketch tells both with an error of variance pi / (2 signs). So the estimate is
-        the key's part, corrected by what the sketch says differently, in the proportion of what
-        the lacking part may hold to that error. A visit that is its cell's key keeps the key's
-        score.
+        `of_keys` are the cosines of their cells' keys. Around the centre a visit is some share
+        of its cell's key and a part that the key lacks. The key tells the first part of the
+        product with a query well; the look tells both with an error. So the estimate is the
+        key's part, corrected by what the look says differently, in the proportion of what the
+        lacking part may hold to that error. A visit that looks as its key keeps the key's score.
         """
-        signs = min(self.code.signs, self.sketches.shape[1] * LIMB_BITS)
-        error = math.pi / (2 * signs)
-        agreement = self.agreement[spans]
+        looks, centre = self.keys.looks, self.keys.centre / FIXED_ONE
+        visits = self.place[spans]
+        looks = Looks(looks.reach[visits], looks.fits[visits], looks.signs[visits])
+        agreement = self.agreement[visits]
+        reach = looks.reach / FIXED_ONE
+        key_reach = np.maximum(self.key_reach[visits] / FIXED_ONE, _LEAST_REACH)
+        # Products with the difference from the centre, of the key and of the visit's own place.
+        square, along_centre = float(centre @ centre), float(unit_query @ centre)
+        around = of_keys - along_centre - (1 - square - np.square(key_reach)) / 2
+        own_place = along_centre + (1 - square - np.square(reach)) / 2
+        expected = own_place + agreement * (reach / key_reach) * around
+        looked = self.keys.code.products(looks, unit_query, self.keys.centre)
+        # The error of a look vanishes as the query nears it.
+        lengths = np.maximum(reach, _LEAST_REACH) * max(_LEAST_REACH, _distance(unit_query, centre))
+        nearness = np.minimum(np.square((looked - own_place) / lengths), 1)
+        error = math.pi / (2 * self.keys.code.signs(looks.signs.shape[1])) * (1 - nearness)
         lacking = (1 - np.square(agreement)) * _EXPECTED_SQUARE
-        weight = lacking / (lacking + error)
-        expected = agreement * of_keys
-        sketched = self.code.cosines(self.sketches[spans], unit_query)
-        scores: Floats = np.clip(expected + weight * (sketched - expected), -1, 1)
-        return scores.astype(np.float32)
+        weight = np.divide(lacking, lacking + error, out=np.zeros_like(error), where=lacking > 0)
+        scores = np.where(weight == 0, of_keys, expected + weight * (looked - expected))
+        scores[looks.reach == FLAT] = 0
+        result: Floats = scores.astype(np.float32)
+        return result
+
+
+def _distance(unit_query: Floats, centre: Wide) -> float:
+    return float(np.sqrt(np.square(unit_query - centre).sum()))

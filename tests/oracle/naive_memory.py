@@ -1,16 +1,18 @@
 """The default policy once more, in clear loops over every pair and with Python integers."""
 
 import itertools
-from dataclasses import dataclass, field
-from math import cos, pi, sqrt
+from dataclasses import dataclass, field, replace
+from math import pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
+from streammem.memory.cells import CELL_BYTES
 from streammem.memory.codes import FIXED_ONE, EncodedRows, RowCode, to_fixed_point
 from streammem.memory.governor import MemoryPlan
 from streammem.memory.policies import PolicySettings
-from streammem.memory.signs import SignCode
+from streammem.memory.signs import FLAT, SignCode
+from streammem.memory.spans import span_dtype
 
 
 @dataclass
@@ -24,16 +26,18 @@ class NaiveKey:
 
 @dataclass
 class NaiveSpan:
-    """A visit: when it was and the first signs of its key, as a string of 0 and 1."""
+    """A visit: when it was and how it looked, with signs as a string of 0 and 1."""
 
     start_s: float
     end_s: float
-    sketch: str
+    reach: int
+    fits: list[int]
+    signs: str
 
 
 @dataclass
 class NaiveCell:
-    """A cell; `signs` is a string of 0 and 1, `key` the fine key where there is one."""
+    """A cell; `key` is the fine key where there is one."""
 
     id: int
     mass: int
@@ -41,11 +45,15 @@ class NaiveCell:
     time_sum_us: int
     spans: list[NaiveSpan]
     exemplar_s: float
-    signs: str
-    flat: bool
     key: NaiveKey | None
     pinned: bool
     use: int = 0
+
+    @property
+    def look(self) -> NaiveSpan:
+        """The span that stands for the cell: the exemplar's, else the first."""
+        holding = [span for span in self.spans if span.start_s <= self.exemplar_s < span.end_s]
+        return (holding or self.spans)[0]
 
 
 @dataclass
@@ -65,6 +73,9 @@ class NaiveMemory:
         self.fine: RowCode = plan.fine_code(seed)
         self.sign_code: SignCode = plan.sign_code(seed)
         self.most_cells = self.most_spans = 0
+        self.steps = plan.look_steps
+        self.centre: NDArray[np.float64] | None = None
+        self.events = 0
         self.working: list[NaiveCell] = []
         self.long_term: list[NaiveCell] = []
         self.evicted: list[NaiveCell] = []
@@ -131,20 +142,70 @@ class NaiveMemory:
             self._promote(self.working.pop(0))
         while len(self._live()) == self.plan.cells:
             self._free_a_slot()
+        self._limit_pool()
         self._spare_details()
         self._drop_details(self._growth_bytes())
-        cell = self._cell_of(event, end_s)
         self.most_cells = max(self.most_cells, len(self._live()) + 1)
-        self._limit_pool()
         self.most_spans = max(self.most_spans, self._span_count() + 1)
-        if self._details() < self.plan.details:
-            self._drop_details(self._detail_bytes())
+        cell = self._cell_of(event, end_s)
+        self._drop_details(self._detail_bytes(), but=cell)
         if self._free_bytes() >= self._detail_bytes():
             cell.key = self._fine_key(np.sum(event.rows, axis=0).astype(np.float64), cell.mass)
+        self.events += 1
+        if self.events == 16:
+            self._fix_centre(cell)
         if self.working and self._distance(self.working[-1], cell) <= self.settings.same_distance:
             self.working[-1] = self._merged(self.working[-1], cell)
         else:
             self.working.append(cell)
+
+    def _fix_centre(self, new: NaiveCell | None = None) -> None:
+        """The mean of all keys, rounded to steps of a 127th of its largest coordinate."""
+        if self.centre is not None:
+            return
+        cells = self._live() + ([new] if new else [])
+        self.centre = np.zeros(self.plan.dim)
+        if any(cell.key is None for cell in cells):
+            return
+        keys = [self._fixed_key(cell) for cell in cells]
+        mean = np.rint(np.sum(keys, axis=0) / len(keys))
+        step = max(1, -int(-np.abs(mean).max() // 127))
+        self.centre = np.rint(mean / step) * step
+        for cell, key in zip(cells, keys, strict=True):
+            for span in cell.spans:
+                span.reach, span.fits, span.signs = self._look(key)
+
+    def _fixed_key(self, cell: NaiveCell) -> NDArray[np.float64]:
+        """A fine key as a vector of fixed-point length 1."""
+        assert cell.key
+        turned = (self._values64(cell.key))[None].astype(np.float32)
+        key = self.fine.rotate_back(turned)[0].astype(np.float64)
+        length = float(np.sqrt(key @ key))
+        return np.rint(key * (FIXED_ONE / length if length else 0.0))
+
+    @staticmethod
+    def _values64(key: NaiveKey) -> NDArray[np.float64]:
+        return key.values.astype(np.float64) * (float(key.scale) * FIXED_ONE)
+
+    def _look(self, row: NDArray[np.float64]) -> tuple[int, list[int], str]:
+        """Reach, fits and signs of a vector, cut to the width of today."""
+        centre = np.zeros(self.plan.dim) if self.centre is None else self.centre
+        looks = self.sign_code.encode(row[None], centre, self.plan.look_steps)
+        bits = "".join(f"{int(limb):064b}"[::-1] for limb in looks.signs[0])
+        fits = looks.fits[0].tolist()[len(self.plan.look_steps) - len(self.steps) :]
+        return int(looks.reach[0]), fits, bits[: 64 * self.steps[0]]
+
+    def _cut_looks(self) -> None:
+        self.steps = self.steps[1:]
+        for cell in self._live():
+            for span in cell.spans:
+                span.fits, span.signs = span.fits[1:], span.signs[: 64 * self.steps[0]]
+
+    def _span_bytes(self) -> int:
+        return span_dtype(self.steps[0], len(self.steps)).itemsize
+
+    def _most_spans_now(self) -> int:
+        return self.plan.span_bytes // self._span_bytes()
 
     def _live(self) -> list[NaiveCell]:
         return self.working + self.long_term
@@ -160,13 +221,13 @@ class NaiveMemory:
 
     def _free_bytes(self) -> int:
         """What is left of the shared bytes; places once used stay taken."""
-        used = self.most_cells * self.plan.cell_bytes + self.most_spans * self.plan.span_bytes
+        used = self.most_cells * CELL_BYTES + self.most_spans * self._span_bytes()
         return self.plan.shared_bytes - used - self._details() * self._detail_bytes()
 
     def _growth_bytes(self) -> int:
-        cell = self.plan.cell_bytes if len(self._live()) == self.most_cells else 0
-        grows = self._span_count() == self.most_spans < self.plan.spans
-        return cell + (self.plan.span_bytes if grows else 0)
+        cell = CELL_BYTES if len(self._live()) == self.most_cells else 0
+        grows = self._span_count() == self.most_spans < self._most_spans_now()
+        return cell + (self._span_bytes() if grows else 0)
 
     def _spare_details(self) -> None:
         if self._free_bytes() < self._growth_bytes() + self._detail_bytes():
@@ -174,10 +235,11 @@ class NaiveMemory:
             if pair and self._distance(*pair) <= self.settings.near_distance:
                 self._merge(*pair)
 
-    def _drop_details(self, wanted_bytes: int) -> None:
+    def _drop_details(self, wanted_bytes: int, but: NaiveCell | None = None) -> None:
         """Usage never differs here: the oldest lose their details first."""
         missing = wanted_bytes - self._free_bytes()
-        if missing > 0:
+        if missing > 0 and self._details():
+            self._fix_centre(but)
             detailed = sorted((c for c in self._live() if c.key), key=lambda c: c.id)
             count = max(-(-missing // self._detail_bytes()), len(detailed) // 64)
             for cell in detailed[:count]:
@@ -194,15 +256,8 @@ class NaiveMemory:
             np.float32(encoded.scale[0] / unit),
         )
 
-    def _signs(self, row: NDArray[np.float64]) -> str:
-        limbs = self.sign_code.encode(row[None])[0]
-        bits = "".join(f"{int(limb):064b}"[::-1] for limb in limbs)
-        return bits[: self.sign_code.signs]
-
     def _cell_of(self, event: NaiveEvent, end_s: float) -> NaiveCell:
         total = np.sum(event.rows, axis=0).astype(np.float64)
-        signs = self._signs(total)
-        sketch = signs[: 64 * self.plan.sketch_limbs]
         best = 0
         if event.surprises:
             best = 1 + min(range(len(event.surprises)), key=lambda i: (event.surprises[i], i))
@@ -212,10 +267,8 @@ class NaiveMemory:
             mass=len(event.rows),
             visits=1,
             time_sum_us=sum(round(pts_s * 1e6) for pts_s in event.pts_s),
-            spans=[NaiveSpan(event.pts_s[0], end_s, sketch)],
+            spans=[NaiveSpan(event.pts_s[0], end_s, *self._look(total))],
             exemplar_s=event.pts_s[best],
-            signs=signs,
-            flat=not total.any(),
             key=None,
             pinned=self.next_id == 2,
         )
@@ -246,10 +299,18 @@ class NaiveMemory:
         return [cell for cell in self.long_term if not cell.pinned]
 
     def _distance(self, a: NaiveCell, b: NaiveCell) -> np.float32:
-        """Squared distance of unit keys by the angle that their signs tell."""
-        if a.flat or b.flat:
-            return np.float32(a.flat != b.flat)
-        return np.float32(2 - 2 * cos(pi * _unlike(a.signs, b.signs) / self.sign_code.signs))
+        """Squared distance of the unit vectors that two cells look like."""
+        return self._apart(a.look, b.look)
+
+    def _apart(self, a: NaiveSpan, b: NaiveSpan) -> np.float32:
+        if FLAT in (a.reach, b.reach):
+            return np.float32(a.reach != b.reach)
+        count = self.sign_code.signs(self.steps[0])
+        unlike = (int(a.signs, 2) ^ int(b.signs, 2)).bit_count()
+        cosine = np.cos(np.array([pi * unlike / count])).astype(np.float32)[0]
+        left, right = (np.float32(look.reach) / np.float32(FIXED_ONE) for look in (a, b))
+        spread = np.float32(2) - np.float32(2) * cosine
+        return np.float32((left - right) * (left - right) + left * right * spread)
 
     def _cost(self, a: NaiveCell, b: NaiveCell) -> np.float32:
         distance = self._distance(a, b)
@@ -266,13 +327,11 @@ class NaiveMemory:
         self.long_term.append(merged)
 
     def _merged(self, older: NaiveCell, younger: NaiveCell) -> NaiveCell:
-        look = younger if younger.mass > older.mass else older
-        signs, flat, key, exemplar_s = look.signs, look.flat, look.key, look.exemplar_s
+        shown = younger if younger.mass > older.mass else older
+        key, exemplar_s = shown.key, shown.exemplar_s
         if older.key and younger.key:
             mean, exemplar_s = self._mean(older, younger)
             key = self._key_of(self.fine.encode(mean[None]), FIXED_ONE)
-            turned = np.rint(self.fine.rotate_back(mean[None]))[0]
-            signs, flat = self._signs(turned), not turned.any()
         return NaiveCell(
             id=older.id,
             mass=older.mass + younger.mass,
@@ -280,22 +339,16 @@ class NaiveMemory:
             time_sum_us=older.time_sum_us + younger.time_sum_us,
             spans=self._joined(older.spans + younger.spans, self.settings.spans_per_cell),
             exemplar_s=exemplar_s,
-            signs=signs,
-            flat=flat,
             key=key,
             pinned=older.pinned or younger.pinned,
             use=older.use + younger.use,
         )
 
-    @staticmethod
-    def _mean(older: NaiveCell, younger: NaiveCell) -> tuple[NDArray[np.float64], float]:
+    def _mean(self, older: NaiveCell, younger: NaiveCell) -> tuple[NDArray[np.float64], float]:
         """The mean key in fixed point, and the exemplar of the cell closer to it."""
         assert older.key
         assert younger.key
-        keys = [
-            key.values.astype(np.float64) * (float(key.scale) * FIXED_ONE)
-            for key in (older.key, younger.key)
-        ]
+        keys = [self._values64(key) for key in (older.key, younger.key)]
         mass = older.mass + younger.mass
         mean = np.rint((older.mass * keys[0] + younger.mass * keys[1]) / mass)
         lengths = [float(np.sqrt(key @ key)) for key in keys]
@@ -331,21 +384,22 @@ class NaiveMemory:
         return self._unlikeness(span, other) == 0
 
     def _unlikeness(self, span: NaiveSpan, other: NaiveSpan) -> int:
-        """0 to 3: unlike in up to a sixteenth, an eighth, a quarter of the signs, or in more."""
-        signs = 64 * self.plan.sketch_limbs
-        unlike = _unlike(span.sketch, other.sketch)
-        return sum(unlike > signs // part for part in (16, 8, 4))
+        """0 to 3: one picture, one view, one scene, or none of them."""
+        distance = self._apart(span, other)
+        return sum(bool(distance > np.float32(limit)) for limit in (0.04, 0.16, 0.58))
 
     def _limit_pool(self) -> None:
-        """Where all spans are taken, join neighbours of all cells: alike ones, then the closest."""
-        if self._span_count() < self.plan.spans:
+        """Where all spans are taken, cut looks, else join neighbours: alike ones, then closest."""
+        while self._span_count() == self._most_spans_now() and len(self.steps) > 1:
+            self._cut_looks()
+        if self._span_count() < self._most_spans_now():
             return
         neighbours = sorted(
             (self._unlikeness(left, right), right.start_s - left.end_s, right.start_s)
             for cell in self._live()
             for left, right in itertools.pairwise(cell.spans)
         )
-        closed = {start_s for *_, start_s in neighbours[: max(1, self.plan.spans // 32)]}
+        closed = {start_s for *_, start_s in neighbours[: max(1, self._most_spans_now() // 32)]}
         for cell in self._live():
             groups: list[list[NaiveSpan]] = []
             for span in cell.spans:
@@ -380,11 +434,8 @@ class NaiveMemory:
         self.evicted.append(victim)
 
 
-def _unlike(signs: str, others: str) -> int:
-    return (int(signs, 2) ^ int(others, 2)).bit_count()
-
-
 def _one(group: list[NaiveSpan]) -> NaiveSpan:
-    """One span for several, with the sketch of the longest, the first on ties."""
+    """One span for several, with the look of the longest, the first on ties."""
     longest = max(group, key=lambda span: span.end_s - span.start_s)
-    return NaiveSpan(group[0].start_s, max(span.end_s for span in group), longest.sketch)
+    end_s = max(span.end_s for span in group)
+    return replace(longest, start_s=group[0].start_s, end_s=end_s)

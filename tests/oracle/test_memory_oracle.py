@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from streammem.memory import POLICIES, MemoryStore, PolicySettings
+from streammem.memory import POLICIES, MemorySnapshot, MemoryStore, PolicySettings
 
 
 def _beside(name: str) -> ModuleType:
@@ -97,14 +97,23 @@ def _assert_equal(store: MemoryStore, naive: "naive_memory.NaiveMemory") -> None
         assert int(snapshot.visits[row]) == cell.visits
         assert list(spans) == [(span.start_s, span.end_s) for span in cell.spans]
         assert float(snapshot.exemplar_s[row]) == cell.exemplar_s
-        keys = snapshot.key_set
-        assert _text(keys.signs[row]) == cell.signs.ljust(64 * keys.signs.shape[1], "0")
-        assert bool(keys.flat[row]) == cell.flat
-        fine = np.flatnonzero(keys.fine_row == row).tolist()
-        codes = [keys.fine.codes[place].tobytes() for place in fine]
+        fine, codes = _fine_codes(snapshot, row)
+        assert fine == (cell.key is not None)
         assert codes == ([cell.key.code] if cell.key else [])
-        sketches = [_text(limbs) for limbs in snapshot.visits_of_spans.sketches[mine]]
-        assert sketches == [span.sketch.ljust(len(sketches[0]), "0") for span in cell.spans]
+        places = snapshot.visits_of_spans.place[mine]
+        looks = snapshot.visits_of_spans.keys.looks
+        assert [_text(signs) for signs in looks.signs[places]] == [
+            span.signs.ljust(64 * looks.signs.shape[1], "0") for span in cell.spans
+        ]
+        assert looks.reach[places].tolist() == [span.reach for span in cell.spans]
+        assert looks.fits[places].tolist() == [span.fits for span in cell.spans]
+
+
+def _fine_codes(snapshot: MemorySnapshot, row: int) -> tuple[bool, list[bytes]]:
+    """Whether the key in a row is a fine one, and its code."""
+    rows, keys = snapshot.key_set.parts[0]
+    places = np.flatnonzero(rows == row).tolist()
+    return bool(places), [keys.codes[place].tobytes() for place in places]
 
 
 def _text(limbs: NDArray[np.uint64]) -> str:

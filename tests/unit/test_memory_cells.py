@@ -3,20 +3,18 @@
 import pytest
 
 from streammem.core.errors import MemoryFileError
-from streammem.memory.cells import CellTable, cell_dtype, join_sum, split_sum
-
-DTYPE = cell_dtype(sign_limbs=2)
+from streammem.memory.cells import CELL, CELL_BYTES, CellTable, join_sum, split_sum
 
 
-def test_cells_are_48_bytes_and_their_signs() -> None:
-    """The numbers of a cell take 48 bytes; 512 signs take 64."""
-    assert DTYPE.itemsize == 64
-    assert cell_dtype(sign_limbs=8).itemsize == 112
+def test_a_cell_and_its_link_are_60_bytes() -> None:
+    """What shows a cell lies elsewhere: the look in its span, the fine key in its detail."""
+    assert CELL.itemsize == 52
+    assert CELL_BYTES == 60
 
 
 def test_slots_are_used_again_and_never_moved() -> None:
     """A released slot is the next to be given; the others keep their place and bytes."""
-    table = CellTable(3, DTYPE)
+    table = CellTable(3)
     slots = [table.allocate() for _ in range(3)]
     for slot in slots:
         table.rows[slot]["id"], table.rows[slot]["tier"] = slot + 1, 1
@@ -26,7 +24,7 @@ def test_slots_are_used_again_and_never_moved() -> None:
 
     assert not table.full
     assert not table.grows
-    assert table.rows[1:2].tobytes() == bytes(64)
+    assert table.rows[1:2].tobytes() == bytes(52)
     assert table.slot_of(2) is None
     assert table.slot_of(3) == 2
     assert table.allocate() == 1
@@ -38,7 +36,7 @@ def test_slots_are_used_again_and_never_moved() -> None:
 
 def test_the_chain_of_free_slots_survives() -> None:
     """A loaded table gives out the same slots in the same order."""
-    table, again = CellTable(5, DTYPE), CellTable(5, DTYPE)
+    table, again = CellTable(5), CellTable(5)
     for _ in range(4):
         table.rows[table.allocate()]["tier"] = 1
     for slot in (2, 0):
@@ -53,7 +51,7 @@ def test_the_chain_of_free_slots_survives() -> None:
 def test_load_refuses_sections_of_another_plan() -> None:
     """Lengths that do not fit are refused."""
     with pytest.raises(MemoryFileError, match="do not fit"):
-        CellTable(1, DTYPE).load(bytes(128), bytes(16), -1)
+        CellTable(1).load(bytes(104), bytes(16), -1)
 
 
 @pytest.mark.parametrize("total", [0, 1, -1, 1 << 64, -(1 << 90) + 3])

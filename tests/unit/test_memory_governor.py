@@ -30,23 +30,24 @@ def test_the_worst_case_is_within_the_budget(dim: int, budget_bytes: int, tokens
 
 
 @pytest.mark.parametrize(
-    ("dim", "budget_bytes", "fine_bits", "sketch_limbs", "sensory_bits"),
+    ("dim", "budget_bytes", "fine_bits", "look_steps", "sensory_bits"),
     [
-        (512, MIB, 8, 2, 8),
-        (512, 64 * 1152, 4, 2, 4),
-        (512, 16 * KIB, 4, 1, 1),
-        (64, 16 * KIB, 8, 1, 1),
-        (1152, 64 * KIB, 4, 2, 1),
+        (512, MIB, 8, (8, 4, 2, 1), 8),
+        (512, 32 * MIB, 8, (4,), 8),
+        (512, 64 * 1152, 4, (8, 4, 2, 1), 4),
+        (512, 16 * KIB, 4, (8, 4, 2, 1), 1),
+        (64, 16 * KIB, 8, (8, 4, 2, 1), 1),
+        (1152, 64 * KIB, 4, (18, 9, 4, 2, 1), 1),
     ],
 )
 def test_codes_narrow_as_the_budget_does(
-    dim: int, budget_bytes: int, fine_bits: int, sketch_limbs: int, sensory_bits: int
+    dim: int, budget_bytes: int, fine_bits: int, look_steps: tuple[int, ...], sensory_bits: int
 ) -> None:
-    """Fine keys, sketches and sensory frames take fewer bits in a small memory."""
+    """Fine keys and sensory frames take fewer bits in a small memory; in a large one looks stay."""
     plan = plan_memory(dim, budget_bytes, 0, FIXED_BYTES)
 
     assert plan.fine_bits == fine_bits
-    assert plan.sketch_limbs == sketch_limbs
+    assert plan.look_steps == look_steps
     assert plan.sensory_bits == sensory_bits
 
 

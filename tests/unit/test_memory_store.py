@@ -125,7 +125,7 @@ def test_numbers_out_of_range_are_refused(arguments: dict[str, int]) -> None:
         (lambda data: b"x" + data[1:], "not a memory"),
         (lambda data: data[:-1], "the memory is cut"),
         (lambda data: data[:2000] + bytes([data[2000] ^ 1]) + data[2001:], "checksum"),
-        (lambda data: data[:8] + b"\x63" + data[9:], "format 99; this version reads up to 3"),
+        (lambda data: data[:8] + b"\x63" + data[9:], "format 99; this version reads up to 4"),
     ],
 )
 def test_damaged_bytes_are_refused(damage: Any, message: str) -> None:
@@ -256,8 +256,8 @@ def test_details_go_before_cells_do() -> None:
     many = store.snapshot()
 
     assert store.engine.plan.tokens_per_cell == 2
-    assert set(few.ids[few.mass > 0].tolist()) <= set(few.ids[few.key_set.fine_row].tolist())
-    detailed = many.ids[many.key_set.fine_row]
+    assert set(few.ids[few.mass > 0].tolist()) <= set(few.ids[few.key_set.parts[0][0]].tolist())
+    detailed = many.ids[many.key_set.parts[0][0]]
     detailed = np.sort(detailed[detailed > 0])
     assert 0 < detailed.size < store.counts_by_tier()[Tier.LONG_TERM]
     assert set(many.token_cell.tolist()) == set(detailed.tolist())
@@ -278,7 +278,7 @@ def test_a_used_cell_keeps_its_detail_longest() -> None:
     while not dropped:
         store.write(frames[store.frames : store.frames + 4], (store.frames + np.arange(4)) * 0.5)
         snapshot = store.snapshot()
-        detailed = set(snapshot.ids[snapshot.key_set.fine_row].tolist())
+        detailed = set(snapshot.ids[snapshot.key_set.parts[0][0]].tolist())
         dropped = set(snapshot.ids[snapshot.mass > 0].tolist()) - detailed
 
     assert 7 in detailed
