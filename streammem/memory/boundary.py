@@ -20,8 +20,22 @@ _LEAST_VARIANCE = 0.5595
 # Changes under a quarter of the usual one, or above four times, are of a scene of another kind.
 _OTHER_KIND = 4.0
 _CALM_FRAMES = 2
+# A stretch is wild where neighbouring frames differ by this share of what begins an event.
+_WILD_SHARE = 0.6
+_FAR_EVENTS = 8
 # The guess of a deviation, as a share of the mean, where next to nothing was seen.
 _FIRST_SPREAD = 0.3
+# Up to which share of all spans events of unlike frames have at most so many frames.
+_WILD_FRAMES = ((1 / 4, 1), (5 / 16, 4), (3 / 8, 16))
+
+
+def frames_of_wild_events(share: float, longest: int) -> int:
+    """Most frames of an event in a wild stretch, by the share of all spans such events had.
+
+    One, until a quarter of the spans went to them; then more, so that an album is kept picture
+    by picture and noise still leaves most of a memory to the rest.
+    """
+    return next((frames for most, frames in _WILD_FRAMES if share < most), longest)
 
 
 class BoundaryState(NamedTuple):
@@ -29,8 +43,9 @@ class BoundaryState(NamedTuple):
 
     `usual_count` frames made `usual_mean` and `usual_variance`; `event_count` surprises made
     `event_mean` and `event_square` (sum of squared deviations); `last` and `second_last` are the
-    changes before. The first values are a guess that counts as one frame: high enough not to
-    cut a shaky stream at once, and forgotten within the first scene.
+    changes before; `far_count` frames that began an event surprised by `far_mean`. The first values
+    are a guess that counts as one frame: high enough not to cut a shaky stream at once, and
+    forgotten within the first scene.
     """
 
     usual_mean: float = 0.1
@@ -41,6 +56,8 @@ class BoundaryState(NamedTuple):
     event_count: float = 0.0
     last: float = 0.1
     second_last: float = 0.1
+    far_mean: float = 0.2
+    far_count: float = 1.0
 
 
 class BoundaryRule(Protocol):
@@ -51,10 +68,22 @@ class BoundaryRule(Protocol):
         """No event is longer than this."""
         ...
 
+    def is_wild(self, state: BoundaryState) -> bool:
+        """Whether frames follow each other that are as unlike as scenes are."""
+        ...
+
     def step(
-        self, state: BoundaryState, surprise: float, change: float, event_frames: int
+        self,
+        state: BoundaryState,
+        surprise: float,
+        change: float,
+        event_frames: int,
+        wild_frames: int,
     ) -> tuple[bool, BoundaryState]:
-        """Judge a frame against an open event of `event_frames` >= 1 frames."""
+        """Judge a frame against an open event of `event_frames` >= 1 frames.
+
+        In a wild stretch no event is longer than `wild_frames`.
+        """
         ...
 
 
@@ -83,15 +112,28 @@ class SurpriseBoundary:
         """No event is longer than this."""
         return self.event_frames[1]
 
+    def is_wild(self, state: BoundaryState) -> bool:
+        """Whether frames follow each other that are as unlike as scenes are.
+
+        Such are the pictures of an album, one frame an action, noise.
+        """
+        return state.usual_mean > _WILD_SHARE * state.far_mean
+
     def step(
-        self, state: BoundaryState, surprise: float, change: float, event_frames: int
+        self,
+        state: BoundaryState,
+        surprise: float,
+        change: float,
+        event_frames: int,
+        wild_frames: int,
     ) -> tuple[bool, BoundaryState]:
         """Judge a frame against an open event of `event_frames` >= 1 frames.
 
-        `surprise` is half the mean squared distance to its frames, `change` half the squared
-        distance to the last frame.
+        In a wild stretch no event is longer than `wild_frames`. `surprise` is half the mean
+        squared distance to its frames, `change` half the squared distance to the last frame.
         """
-        usual_mean, usual_variance, usual_count, mean, square, count, last, second_last = state
+        usual_mean, usual_variance, usual_count, mean, square, count = state[:6]
+        last, second_last, far_mean, far_count = state[6:]
         # After a wild stretch the mean falls before the variance does.
         usual_deviation = min(math.sqrt(usual_variance / _LEAST_VARIANCE), usual_mean / 2)
         usual, prior = usual_mean - _LEAST_MEAN * usual_deviation, self.prior_frames
@@ -102,7 +144,11 @@ class SurpriseBoundary:
         excess = surprise - expected
         shortest, longest = self.event_frames
         cut = excess > limit and excess > self.surprise_floor and event_frames >= shortest
+        if cut:
+            far_count = min(far_count + 1, _FAR_EVENTS)
+            far_mean += (surprise - far_mean) / far_count
         cut = cut or event_frames >= longest
+        cut = cut or (self.is_wild(state) and event_frames >= wild_frames)
 
         least = min(change, last, second_last)
         if self._is_calm(max(change, last), max(usual_mean, mean), event_frames):
@@ -126,8 +172,9 @@ class SurpriseBoundary:
             mean += delta / count
             square += delta * (surprise - mean)
         return cut, BoundaryState(
-            usual_mean, usual_variance, usual_count, mean, square, count, change, last
-        )
+            usual_mean, usual_variance, usual_count, mean, square, count, change, last,
+            far_mean, far_count,
+        )  # fmt: skip
 
     def _is_calm(self, change: float, usual: float, event_frames: int) -> bool:
         """Whether the last two changes, `change` at most, begin a scene much calmer than usual.

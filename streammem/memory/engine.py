@@ -16,10 +16,11 @@ CELLULAR = "cellular"
 
 @dataclass(slots=True)
 class Tally:
-    """What happened to cells since the store began."""
+    """What happened to cells since the store began; `wild` events are of unlike frames."""
 
     events: int = 0
     merges: int = 0
+    wild: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ class Event:
 
     `sums` is float64 `[D]` of integers, `square_sum` an integer: both of fixed-point frames.
     The exemplar is the frame that surprised least; `tokens` are its most distinct ones. While
-    the event is open, `end_s` leaves out its last frame, whose end the next frame tells.
+    the event is open, `end_s` leaves out its last frame, whose end the next frame tells; `wild`
+    says, once it is closed, that it was part of a stretch of unlike frames.
     """
 
     sums: Wide
@@ -34,13 +35,15 @@ class Event:
     exemplar_surprise: float = 0.0
     use: int = 0
     reads: int = 0
+    wild: bool = False
 
 
 @dataclass(slots=True)
 class Intake:
     """The open event, the boundary's state, the clock and the last frame: what a frame meets.
 
-    `on_close` receives each event that ends; `on_end` the final end of the previous frame.
+    `on_close` receives each event that ends; `on_end` the final end of the previous frame;
+    `wild_frames` tells how long an event may be in a stretch of unlike frames.
     """
 
     rule: BoundaryRule
@@ -48,6 +51,7 @@ class Intake:
     event: Event
     on_close: Callable[[Event], None]
     on_end: Callable[[int, float], None]
+    wild_frames: Callable[[], int]
     last_frame: Wide
     boundary: BoundaryState = field(default_factory=BoundaryState)
     clock: Clock = field(default_factory=Clock)
@@ -95,6 +99,7 @@ class _Block:
         self._first = 0
         self._to_base: list[float] = []
         self._exemplar: int | None = None
+        self._wild_frames = intake.wild_frames()
 
     def run(self, pts_s: list[float], durations_s: list[float] | None) -> Times:
         """Place every frame in time and in an event."""
@@ -115,7 +120,7 @@ class _Block:
                 event.end_s = max(event.end_s, previous_end_s)
                 surprise = self._surprise(i)
                 cut, intake.boundary = intake.rule.step(
-                    intake.boundary, surprise, self._changes[i], event.frames
+                    intake.boundary, surprise, self._changes[i], event.frames, self._wild_frames
                 )
                 if cut or hole:
                     self._end_event(i)
@@ -165,7 +170,9 @@ class _Block:
 
     def _end_event(self, before: int) -> None:
         event = self._settle(before)
+        event.wild = self._intake.rule.is_wild(self._intake.boundary)
         self._intake.on_close(event)
+        self._wild_frames = self._intake.wild_frames()
         self._intake.event = Event(
             sums=np.zeros_like(event.sums), tokens=np.zeros_like(event.tokens)
         )

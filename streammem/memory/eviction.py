@@ -3,6 +3,7 @@
 Merging keeps every span and so uncovers no time; the floor on coverage concerns eviction alone.
 """
 
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -45,6 +46,13 @@ def first_that_keeps_coverage(
         if _longest_gap_s(spans, by_start, slot) <= longest_gap_s:
             return slot
     return order[0]
+
+
+def shares_by_length(total: int, lengths: list[float]) -> list[int]:
+    """A count split over stretches in proportion to their lengths; the parts add up exactly."""
+    whole = sum(lengths) or 1.0
+    edges = [0, *(round(total * sum(lengths[: n + 1]) / whole) for n in range(len(lengths) - 1))]
+    return [right - left for left, right in pairwise([*edges, total])]
 
 
 def _longest_gap_s(spans: NDArray[np.void], by_start: Integers, without: int) -> float:

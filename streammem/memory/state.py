@@ -31,7 +31,7 @@ _PLAN = (
 )  # fmt: skip
 _TALLY = (
     ("frames", "<u8"), ("next_id", "<u8"), ("reads", "<u8"),
-    ("events", "<u8"), ("merges", "<u8"), ("first_free_cell", "<i4"),
+    ("events", "<u8"), ("merges", "<u8"), ("wild", "<u8"), ("first_free_cell", "<i4"),
     ("first_free_span", "<i4"), ("working_count", "<u4"), ("has_frame", "u1"),
     ("stated", "u1"), ("look_step", "u1"), ("spare", "u1"), ("pts_s", "<f8"),
     ("end_s", "<f8"), ("step_s", "<f8"),
@@ -62,7 +62,8 @@ def head_bytes(
     values |= {
         "settings": settings.to_row(), "frames": intake.frames_seen,
         "next_id": tiers.next_id, "reads": tiers.reads, "events": tiers.tally.events,
-        "merges": tiers.tally.merges, "first_free_cell": tiers.table.first_free,
+        "merges": tiers.tally.merges, "wild": tiers.tally.wild,
+        "first_free_cell": tiers.table.first_free,
         "first_free_span": tiers.spans.first_free, "working_count": len(tiers.working),
         "look_step": tiers.spans.step,
         "evicted_cells": ledger.evicted.cells, "evicted_mass": ledger.evicted.mass,
@@ -114,7 +115,7 @@ def read_settings(head: np.void) -> PolicySettings:
 def restore_counters(head: np.void, tiers: Tiers, intake: Intake, ledger: Ledger) -> None:
     """Put counters, boundary and clock back."""
     tiers.next_id, tiers.reads = int(head["next_id"]), int(head["reads"])
-    tiers.tally = Tally(int(head["events"]), int(head["merges"]))
+    tiers.tally = Tally(int(head["events"]), int(head["merges"]), int(head["wild"]))
     intake.frames_seen = int(head["frames"])
     intake.boundary = BoundaryState(*head["boundary"].tolist())
     intake.clock = Clock(

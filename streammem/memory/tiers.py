@@ -1,19 +1,19 @@
 """Moves cells from the open event to working to long-term, and keeps them within their slots."""
 
 from collections.abc import Mapping
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streammem.core.types import Tier, Times
+from streammem.memory.boundary import frames_of_wild_events
 from streammem.memory.cells import LONG_TERM, NONE, WORKING, CellTable, join_sum, split_sum
 from streammem.memory.codes import FIXED_ONE, Bytes, EncodedRows, RowCode, Wide
 from streammem.memory.consolidation import Merge, Neighbours
 from streammem.memory.details import DetailPool
 from streammem.memory.engine import Tally
 from streammem.memory.event import Event
-from streammem.memory.eviction import first_that_keeps_coverage
+from streammem.memory.eviction import first_that_keeps_coverage, shares_by_length
 from streammem.memory.governor import MemoryPlan
 from streammem.memory.ledger import Ledger
 from streammem.memory.policies import PolicySet
@@ -97,6 +97,7 @@ class Tiers:
     def close_event(self, event: Event) -> None:
         """Put a closed event into working; consolidate first where there is no slot."""
         self.tally.events += 1
+        self.tally.wild += event.wild
         if len(self.working) == self._plan.working:
             self._promote(self.working.pop(0))
         while self.table.full:
@@ -110,6 +111,11 @@ class Tiers:
             self._merge(self.working[-1], slot, WORKING)
         else:
             self.working.append(slot)
+
+    def wild_frames(self) -> int:
+        """Most frames of an event in a stretch of unlike frames."""
+        share = self.tally.wild / self._plan.spans
+        return frames_of_wild_events(share, self._policy.settings.max_event_frames)
 
     def use(self, returned: Mapping[int, int], reads: int, open_event: Event) -> None:
         """Note what reading returned; ids that are gone are passed over."""
@@ -340,7 +346,7 @@ class Tiers:
         slot = self._victim()
         row = self.table.rows[slot]
         starts_s, ends_s = self.spans.of(slot)
-        shares = _shares(int(row["mass"]), (ends_s - starts_s).tolist())
+        shares = shares_by_length(int(row["mass"]), (ends_s - starts_s).tolist())
         for start_s, end_s, count in zip(starts_s.tolist(), ends_s.tolist(), shares, strict=True):
             self._ledger.record(start_s, end_s, "evicted", count, "budget")
         self._ledger.evict(int(row["mass"]), int(row["visits"]), _time_sum(row))
@@ -384,10 +390,3 @@ def _time_sum(row: np.void) -> int:
 def _cosine(key: Wide, mean: Wide) -> float:
     length = float(np.sqrt(key @ key))
     return float(key @ mean) / length if length else 0.0
-
-
-def _shares(total: int, lengths: list[float]) -> list[int]:
-    """A count split over stretches in proportion to their lengths; the parts add up exactly."""
-    whole = sum(lengths) or 1.0
-    edges = [0, *(round(total * sum(lengths[: n + 1]) / whole) for n in range(len(lengths) - 1))]
-    return [right - left for left, right in pairwise([*edges, total])]

@@ -82,6 +82,8 @@ class NaiveMemory:
         self.event = NaiveEvent()
         self.usual = (0.1, 0.0009, 1.0)
         self.before = (0.1, 0.1)
+        self.far, self.far_count = 0.2, 1
+        self.wild = 0
         self.next_id = 1
 
     def write(self, frame: NDArray[np.float32], pts_s: float) -> None:
@@ -116,7 +118,11 @@ class NaiveMemory:
         spread = (own_square + s.prior_frames * deviation**2) / weight
         limit = s.gamma * sqrt(spread * (1 + 1 / len(self.event.rows)))
         surprising = surprise - expected > max(limit, s.surprise_floor)
+        was_wild = self._is_wild()
         frames, before = len(self.event.rows), self.before
+        if surprising and frames >= s.min_event_frames:
+            self.far_count = min(self.far_count + 1, 8)
+            self.far += (surprise - self.far) / self.far_count
         self.before = (change, before[0])
         pair, least = max(change, before[0]), min(change, *before)
         own_or_usual = max(mean, own_mean if own else 0.0)
@@ -134,7 +140,18 @@ class NaiveMemory:
                 (1 - step) * (variance + step * delta**2),
                 min(count + 1, s.memory_frames),
             )
-        return (surprising and frames >= s.min_event_frames) or frames >= s.max_event_frames
+        cut = surprising and frames >= s.min_event_frames
+        cut = cut or frames >= s.max_event_frames or (was_wild and frames >= self._wild_frames())
+        self.wild += cut and self._is_wild()
+        return cut
+
+    def _is_wild(self) -> bool:
+        return self.usual[0] > 0.6 * self.far
+
+    def _wild_frames(self) -> int:
+        share = self.wild / self.plan.spans
+        steps = [frames for most, frames in ((1 / 4, 1), (5 / 16, 4), (3 / 8, 16)) if share < most]
+        return [*steps, self.settings.max_event_frames][0]
 
     def _close_event(self, end_s: float) -> None:
         event, self.event = self.event, NaiveEvent()

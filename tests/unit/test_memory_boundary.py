@@ -3,21 +3,21 @@
 import numpy as np
 import pytest
 
-from streammem.memory.boundary import BoundaryState
+from streammem.memory.boundary import BoundaryState, frames_of_wild_events
 from streammem.memory.registry import POLICIES
 
 POLICY = POLICIES["streammem"]
 RULE = POLICY.boundary(POLICY.settings)
 
 
-def cuts(frames: np.ndarray) -> list[int]:
+def cuts(frames: np.ndarray, wild_frames: int = 64) -> list[int]:
     """Where the rule cuts a stream of unit frames, in clear loops."""
     state, first, found = BoundaryState(), 0, []
     for i in range(1, len(frames)):
         members = frames[first:i]
         surprise = float(np.mean(np.sum((members - frames[i]) ** 2, axis=1)) / 2)
         change = float(np.sum((frames[i] - frames[i - 1]) ** 2) / 2)
-        cut, state = RULE.step(state, surprise, change, i - first)
+        cut, state = RULE.step(state, surprise, change, i - first, wild_frames)
         if cut:
             found.append(i)
             first = i
@@ -143,3 +143,24 @@ def test_a_wild_scene_is_few_events(seed: int) -> None:
     noise /= np.linalg.norm(noise, axis=1, keepdims=True)
 
     assert len(cuts(np.concatenate([calm, noise]))) <= 6
+
+
+@pytest.mark.parametrize("cone", [0.0, 1.0, 2.0])
+def test_unlike_pictures_are_an_event_each_where_there_is_room(cone: float) -> None:
+    """An album is not one event; where room is short its pictures share some."""
+    pictures, _ = stream([1] * 60, 256, 0.0, cone)
+
+    assert cuts(pictures, wild_frames=1)[-50:] == list(range(10, 60))
+    assert len(cuts(pictures, wild_frames=4)) < 30
+
+
+def test_scenes_are_not_wild() -> None:
+    """Frames of scenes are not taken apart."""
+    frames, truth = stream([25, 30, 20, 25, 40], 256, 0.4, 0.5)
+
+    assert cuts(frames, wild_frames=1) == truth
+
+
+def test_wild_events_grow_as_they_take_up_room() -> None:
+    """Single frames first, then more and more at once."""
+    assert [frames_of_wild_events(share, 64) for share in (0, 0.26, 0.32, 0.4)] == [1, 4, 16, 64]

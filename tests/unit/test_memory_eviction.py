@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from streammem.memory.eviction import first_that_keeps_coverage, least_used
+from streammem.memory.eviction import first_that_keeps_coverage, least_used, shares_by_length
 
 SPAN = [("start_s", "<f8"), ("end_s", "<f8"), ("owner", "<i4")]
 
@@ -30,3 +30,10 @@ def test_the_budget_comes_before_coverage() -> None:
     spans = np.array([(0, 10, 0), (10, 50, 1), (50, 90, 2), (90, 91, 3)], SPAN)
 
     assert first_that_keeps_coverage([2, 1], spans, longest_gap_s=5) == 2
+
+
+def test_shares_by_length_add_up() -> None:
+    """Longer stretches get more; nothing is lost, also where nothing has a length."""
+    assert shares_by_length(10, [1.0, 3.0]) == [2, 8]
+    assert sum(shares_by_length(7, [0.1, 0.1, 0.1])) == 7
+    assert shares_by_length(5, [0.0, 0.0]) == [0, 5]
