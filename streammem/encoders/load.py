@@ -8,7 +8,7 @@ from pathlib import Path
 from streammem.core.errors import MissingError, UsageError
 from streammem.core.types import RuntimeChoice
 from streammem.encoders.base import Encoder
-from streammem.encoders.names import DESCRIPTOR_ID, EMBEDDED, EncoderName, parse_name
+from streammem.encoders.names import BUILT_IN, EMBEDDED, EMBEDDED_ID, EncoderName, parse_name
 from streammem.encoders.registry import published
 from streammem.encoders.weights import find_weights
 
@@ -47,14 +47,14 @@ def choose_encoder(
             )
         return _choose_automatically(auto)
     name = parse_name(requested)
-    if name.family == DESCRIPTOR_ID:
+    if name.built_in:
         if weights:
             raise UsageError(
                 f"the encoder {requested!r} takes no weights, but {weights} was given",
                 hint="add --encoder open_clip:ARCH, or leave out --weights",
                 code="weights_without_encoder",
             )
-        return EncoderChoice(DESCRIPTOR_ID, None, "asked for")
+        return EncoderChoice(name.id, None, "asked for")
     if weights:
         return EncoderChoice(_named_by_file(name, weights).id, weights, "asked for")
     found = find_weights(name)
@@ -67,9 +67,9 @@ def _choose_automatically(auto: Sequence[str]) -> EncoderChoice:
     passed: list[str] = []
     for candidate in auto:
         name = parse_name(candidate)
-        if name.family == DESCRIPTOR_ID:
+        if name.built_in:
             before = "no weights of another encoder of the list `encoders.auto` are here"
-            return EncoderChoice(DESCRIPTOR_ID, None, "; ".join([*passed, before]))
+            return EncoderChoice(name.id, None, "; ".join([*passed, before]))
         found = find_weights(name)
         entry = published(name.id)
         if found and entry and entry.needs and importlib.util.find_spec(entry.needs) is None:
@@ -78,7 +78,7 @@ def _choose_automatically(auto: Sequence[str]) -> EncoderChoice:
             reason = f"first of the list `encoders.auto` whose weights are here ({found.place})"
             return EncoderChoice(name.id, str(found.path), "; ".join([*passed, reason]))
     return EncoderChoice(
-        DESCRIPTOR_ID, None, "; ".join([*passed, "none of the list `encoders.auto` is here"])
+        BUILT_IN[EMBEDDED], None, "; ".join([*passed, "none of the list `encoders.auto` is here"])
     )
 
 
@@ -105,10 +105,8 @@ def load_encoder(
         weights = weights or choice.weights
         choice = choice.id
     name = parse_name(choice)
-    if name.family == DESCRIPTOR_ID:
-        from streammem.encoders._descriptor import DescriptorEncoder
-
-        return DescriptorEncoder(runtime)
+    if name.built_in:
+        return _load_built_in(name, runtime)
     if weights:
         path = Path(weights)
         name = _named_by_file(name, weights)
@@ -126,6 +124,16 @@ def load_encoder(
     from streammem.encoders._open_clip import load_open_clip
 
     return load_open_clip(name, path, device=device, runtime=runtime)
+
+
+def _load_built_in(name: EncoderName, runtime: RuntimeChoice | None) -> Encoder:
+    if name.family == EMBEDDED_ID:
+        from streammem.encoders._embedded import EmbeddedEncoder
+
+        return EmbeddedEncoder(runtime)
+    from streammem.encoders._descriptor import DescriptorEncoder
+
+    return DescriptorEncoder(runtime)
 
 
 def _named_by_file(name: EncoderName, weights: str) -> EncoderName:

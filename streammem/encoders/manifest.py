@@ -33,7 +33,8 @@ class Manifest:
 
     `kind` is `embedded` (usable as it is) or `architecture` (a configuration without weights).
     `files` maps the name of each data file to its hex SHA-256. `dim` is None where only the
-    loaded weights can tell.
+    loaded weights can tell. `nouns` maps the nouns that a trained model was measured on to their
+    average precision.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Manifest:
     preprocessing: Preprocessing | None = None
     calibration: Calibration | None = None
     files: Mapping[str, str] = field(default_factory=dict)
+    nouns: Mapping[str, float] = field(default_factory=dict)
 
     def file(self, name: str) -> Path:
         """The path of a listed file, after its digest was compared.
@@ -121,4 +123,5 @@ def _parse(data: Mapping[str, Any], folder: Path) -> Manifest:
         preprocessing=Preprocessing.from_json(preprocessing) if preprocessing else None,
         calibration=Calibration(**calibration) if calibration else None,
         files=data.get("files", {}),
+        nouns=data.get("nouns", {}),
     )

@@ -11,13 +11,20 @@ from streammem.core.errors import UsageError
 from streammem.encoders.manifest import read_manifests
 
 DESCRIPTOR_ID: Final = "descriptor"
+EMBEDDED_ID: Final = "embedded-v1"
 EMBEDDED: Final = "embedded"
 OPEN_CLIP: Final = "open_clip"
+# What comes with streammem, and what each name of it means.
+BUILT_IN: Final = {
+    DESCRIPTOR_ID: DESCRIPTOR_ID,
+    EMBEDDED_ID: EMBEDDED_ID,
+    EMBEDDED: DESCRIPTOR_ID,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderName:
-    """A parsed name: `family` is `descriptor` or `open_clip`; the others are empty if not said."""
+    """A parsed name: `family` is `open_clip` or the id of a built-in encoder without the rest."""
 
     family: str
     arch: str = ""
@@ -26,9 +33,14 @@ class EncoderName:
     @property
     def id(self) -> str:
         """The name as memories store it."""
-        if self.family == DESCRIPTOR_ID:
-            return DESCRIPTOR_ID
+        if self.built_in:
+            return self.family
         return f"{self.family}:{self.arch}/{self.tag}" if self.tag else f"{self.family}:{self.arch}"
+
+    @property
+    def built_in(self) -> bool:
+        """Whether it comes with streammem, so that there are no weights to find or pull."""
+        return self.family in BUILT_IN
 
     @property
     def slug(self) -> str:
@@ -37,14 +49,14 @@ class EncoderName:
 
 
 def parse_name(text: str) -> EncoderName:
-    """The name that `text` says; `embedded` is the descriptor.
+    """The name that `text` says; `embedded` is the built-in encoder of this version.
 
     Raises:
         UsageError: no such family or architecture; the hint names the nearest.
     """
     family, _, rest = text.strip().partition(":")
-    if not rest and family in (DESCRIPTOR_ID, EMBEDDED):
-        return EncoderName(DESCRIPTOR_ID)
+    if not rest and family in BUILT_IN:
+        return EncoderName(BUILT_IN[family])
     if family != OPEN_CLIP or not rest:
         raise UsageError(
             f"there is no encoder {text!r}",

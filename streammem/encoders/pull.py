@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from streammem.core.errors import MissingError, UsageError
 from streammem.encoders.base import file_digest
 from streammem.encoders.manifest import read_manifests
-from streammem.encoders.names import DESCRIPTOR_ID, EncoderName, parse_name
+from streammem.encoders.names import EncoderName, parse_name
 from streammem.encoders.registry import PUBLISHED, Published, published
 from streammem.encoders.weights import (
     PULL_RECORD,
@@ -67,10 +67,10 @@ def pull(model_id: str, on_progress: OnProgress = lambda done, total: None) -> P
         MissingError: the hub cannot be reached, lacks the file, or sent other bytes than it says.
     """
     name = parse_name(model_id)
-    if name.family == DESCRIPTOR_ID:
+    if name.built_in:
         raise UsageError(
             f"{model_id!r} comes with streammem, there is nothing to pull",
-            hint="use it with --encoder embedded",
+            hint=f"use it with --encoder {model_id}",
             code="nothing_to_pull",
         )
     folder = pull_folder(name)

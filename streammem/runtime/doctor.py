@@ -13,7 +13,9 @@ import numpy as np
 from streammem.core.budget import GIB, format_bytes
 from streammem.core.errors import StreamMemError
 from streammem.core.results import Check
+from streammem.encoders.embedded_check import TOLERANCE, largest_deviation
 from streammem.encoders.load import load_encoder
+from streammem.encoders.names import EMBEDDED_ID
 from streammem.storage.database import database_facts
 from streammem.storage.library import LibraryFolder
 from streammem.storage.memory_file import read_meta
@@ -30,6 +32,7 @@ def run_checks(folder: Path) -> list[Check]:
         _database,
         _decoding,
         _encoding,
+        _shipped_weights,
         _device,
         lambda: _disk(folder),
         lambda: _library(folder),
@@ -88,6 +91,20 @@ def _encoding() -> Iterator[Check]:
     else:
         detail = f"{encoder.spec.id} scores red {score:.2f}, blue {other:.2f} on a red picture"
         yield Check("encoder", "failed", detail, "pip install --force-reinstall streammem")
+
+
+def _shipped_weights() -> Iterator[Check]:
+    """Weights, preprocessing and words must give the vectors that they gave when they were made."""
+    try:
+        deviation = largest_deviation()
+    except StreamMemError as error:
+        yield Check("weights", "failed", error.message, error.hint)
+        return
+    detail = f"{EMBEDDED_ID} deviates by {deviation:.1e} from its shipped vectors"
+    if deviation <= TOLERANCE:
+        yield Check("weights", "ok", detail)
+    else:
+        yield Check("weights", "failed", detail, "pip install --force-reinstall streammem")
 
 
 def _device() -> Iterator[Check]:

@@ -232,10 +232,11 @@ def test_weights_outside_the_list_cannot_be_pulled():
 
 
 def test_list_models_names_the_shipped_and_the_pullable():
-    """The descriptor is there, the others are not, and each has a licence and an origin."""
+    """The built-in ones are there, the others are not; each has a licence and an origin."""
     entries = list_models()
+    shipped = ["descriptor", "embedded-v1"]
 
-    assert [entry.id for entry in entries] == ["descriptor", *(p.id for p in PUBLISHED)]
-    assert [entry.available for entry in entries] == [True] + [False] * len(PUBLISHED)
+    assert [entry.id for entry in entries] == [*shipped, *(p.id for p in PUBLISHED)]
+    assert [entry.available for entry in entries] == [True, True] + [False] * len(PUBLISHED)
     assert all(entry.licence and entry.summary for entry in entries)
-    assert all(entry.repository for entry in entries[1:])
+    assert all(entry.repository for entry in entries[2:])

@@ -1,0 +1,40 @@
+"""Trains the encoder `embedded-v1` from pictures and teachers, start to finish.
+
+    python models/embedded-v1/train/run.py --pictures DIR --teachers DIR --work DIR
+
+Each stage is skipped when its result is in the work folder, and training goes on from its last
+checkpoint, so the same command after a kill finishes the run. The result is written beside this
+folder: weights, words, background, manifest.
+"""
+
+import argparse
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from detect import detect
+from finish import finish
+from pictures import decode_pictures
+from train import Plan, train
+
+
+def main() -> None:
+    """All stages in order."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pictures", type=Path, required=True)
+    parser.add_argument("--teachers", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=Plan().steps)
+    parser.add_argument("--small-share", type=float, default=Plan().small_share)
+    options = parser.parse_args()
+    plan = replace(Plan(), steps=options.steps, small_share=options.small_share)
+    digests = decode_pictures(options.pictures, options.work)
+    detect(options.work, options.teachers)
+    record = {"plan": asdict(plan), "pictures": digests}
+    (options.work / "run.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
+    train(options.work, options.teachers, plan)
+    finish(options.work, options.teachers)
+
+
+if __name__ == "__main__":
+    main()

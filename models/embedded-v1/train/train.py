@@ -1,0 +1,288 @@
+"""Trains the student; started again it goes on from its last checkpoint.
+
+Losses of one view: the classifier's distribution over 1,000 classes for the whole and for each
+token, its feature map, the detector's boxes for the whole and for each token, and presence of
+every concept for the whole and for some tokens.
+"""
+
+import json
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from optimiser import Orthogonal
+from student import DIM, Student
+from teachers import MAP_CHANNELS, Classifier
+from torch import nn
+from torch.nn import functional
+from views import UNKNOWN, Views, load_vocabulary, relit
+from words import Vocabulary
+
+CLASSES = 1000
+MEAN = (0.48, 0.45, 0.41)
+STD = (0.27, 0.26, 0.27)
+TOKENS_FOR_CONCEPTS = 3
+# How many mosaics of four views are added to a batch, as shares of it.
+MOSAICS = 0.125
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long and how hard; `decay_from` is the share of the steps after which the rate falls."""
+
+    steps: int = 3600
+    small_share: float = 0.9
+    batch: int = 64
+    rate: float = 3.0e-3
+    decay: float = 0.03
+    warm_up: int = 200
+    decay_from: float = 0.45
+    average: float = 0.998
+    seed: int = 7
+    workers: int = 2
+    threads: int = 1
+    save_every: int = 100
+
+    def rate_at(self, step: int) -> float:
+        """Rises, stays, and falls to nothing along a cosine."""
+        start = self.decay_from * self.steps
+        falling = max(0.0, (step - start) / max(1.0, self.steps - start))
+        return (
+            self.rate
+            * min(1.0, (step + 1) / self.warm_up)
+            * 0.5
+            * (1 + math.cos(math.pi * falling))
+        )
+
+
+class Targets(nn.Module):
+    """Turns what the teachers say into targets for concepts."""
+
+    def __init__(self, vocabulary: Vocabulary, teacher: Classifier) -> None:
+        super().__init__()
+        count = len(vocabulary.concepts)
+        held = torch.zeros(count, len(vocabulary.leaves))
+        for row, leaves in enumerate(vocabulary.concepts):
+            held[row, list(leaves)] = 1.0
+        self.register_buffer("of_classes", held[:, :CLASSES].T.contiguous())
+        self.register_buffer("of_others", held[:, CLASSES:].T.contiguous())
+        matrix, offset = teacher.head()
+        self.register_buffer("matrix", torch.from_numpy(matrix))
+        self.register_buffer("offset", torch.from_numpy(offset))
+
+    def token_logits(self, features: torch.Tensor) -> torch.Tensor:
+        """The classifier's head on each token's features."""
+        return features @ self.matrix.T + self.offset
+
+    def presence(
+        self, probabilities: torch.Tensor, boxes: torch.Tensor, words: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Per concept how surely it is shown `[B C]`, and where that is known."""
+        known = words != UNKNOWN
+        shown = torch.where(known, words.float(), torch.zeros(()))
+        missed = (1 - torch.cat([boxes, shown], dim=1)).clamp_min(1e-4).log() @ self.of_others
+        summed = (probabilities @ self.of_classes).clamp(0, 1)
+        target = torch.maximum(summed, 1 - missed.exp())
+        doubtful = torch.cat([torch.zeros_like(boxes), (~known).float()], dim=1)
+        unsure = doubtful @ self.of_others > 0
+        return target, ~(unsure & (target < 0.5))
+
+
+def first_vectors(vocabulary: Vocabulary, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Concepts start near those they share leaves with: a sum of random vectors of their leaves."""
+    generator = torch.Generator().manual_seed(seed)
+    leaves = functional.normalize(
+        torch.randn(len(vocabulary.leaves), DIM, generator=generator), dim=-1
+    )
+    # A leaf leans towards the broader concepts that hold it.
+    lean = leaves.clone()
+    for held in vocabulary.concepts:
+        if 1 < len(held) < 200:
+            direction = functional.normalize(torch.randn(DIM, generator=generator), dim=0)
+            lean[list(held)] += 0.5 * direction
+    lean = functional.normalize(lean, dim=-1)
+    concepts = torch.stack([lean[sorted(held)].mean(0) for held in vocabulary.concepts])
+    return functional.normalize(concepts, dim=-1), lean[:CLASSES].clone()
+
+
+def losses(
+    student: Student, targets: Targets, batch: dict[str, torch.Tensor], rng: torch.Generator
+) -> dict[str, torch.Tensor]:
+    """The weighted parts of the loss of one batch of views and mosaics of them."""
+    views = len(batch["pixels"])
+    quarters = int(MOSAICS * views) * 4
+    pixels = scaled(relit(batch["pixels"], rng))
+    with torch.autocast("cpu", torch.bfloat16):
+        said = student(torch.cat([pixels, _mosaic(pixels[:quarters])]))
+    teacher_map = batch["map"].float()
+    with torch.autocast("cpu", torch.bfloat16):
+        token_logits = targets.token_logits(teacher_map).float()
+    token_truth = token_logits.softmax(-1)
+    truth = batch["logits"].softmax(-1)
+    boxes = batch["token_boxes"].float() / 255
+    mosaic_truth, mosaic_boxes = (
+        _mosaic_grid(token_truth[:quarters]),
+        _mosaic_grid(boxes[:quarters]),
+    )
+    parts = {"whole": _cross(student.class_logits(said["whole"][:views]), truth)}
+    parts["tokens"] = 0.5 * _cross(
+        student.class_logits(said["tokens"]), torch.cat([token_truth, mosaic_truth])
+    )
+    guess = functional.relu(said["map"][:views].float())
+    parts["map"] = 1.0 * functional.mse_loss(guess, teacher_map) / teacher_map.var().clamp_min(1e-3)
+    presence, known = targets.presence(truth, batch["whole_boxes"], batch["words"])
+    parts["concepts"] = 0.1 * _presence(
+        student.concept_logits(said["whole"][:views]), presence, known
+    )
+    # A mosaic shows what its quarters show.
+    four = presence[:quarters].reshape(-1, 4, presence.shape[1])
+    certain = known[:quarters].reshape(-1, 4, presence.shape[1]).all(1)
+    parts["mosaics"] = 0.02 * _presence(
+        student.concept_logits(said["whole"][views:]), four.amax(1), certain
+    )
+    picked = torch.randint(
+        teacher_map.shape[1], (len(said["tokens"]), TOKENS_FOR_CONCEPTS), generator=rng
+    )
+    all_truth, all_boxes = torch.cat([token_truth, mosaic_truth]), torch.cat([boxes, mosaic_boxes])
+    rows = torch.arange(len(picked))[:, None]
+    unknown = torch.full((picked.numel(), batch["words"].shape[1]), UNKNOWN, dtype=torch.uint8)
+    presence, known = targets.presence(
+        all_truth[rows, picked].flatten(0, 1), all_boxes[rows, picked].flatten(0, 1), unknown
+    )
+    logits = student.concept_logits(said["tokens"][rows, picked].flatten(0, 1))
+    parts["token_concepts"] = 0.1 * _presence(logits, presence, known)
+    return parts
+
+
+def scaled(pixels: torch.Tensor) -> torch.Tensor:
+    """Values up to 1 as what the tower takes."""
+    mean = torch.tensor(MEAN).reshape(1, 3, 1, 1)
+    std = torch.tensor(STD).reshape(1, 3, 1, 1)
+    return ((pixels - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def _mosaic(pixels: torch.Tensor) -> torch.Tensor:
+    half = functional.avg_pool2d(pixels, 2)
+    first, second, third, fourth = half.reshape(-1, 4, *half.shape[1:]).unbind(1)
+    rows = [torch.cat(pair, dim=3) for pair in ((first, second), (third, fourth))]
+    return torch.cat(rows, dim=2).contiguous(memory_format=torch.channels_last)
+
+
+def _mosaic_grid(tokens: torch.Tensor) -> torch.Tensor:
+    """Targets `[4N P C]` of views as those of mosaics `[N P C]`."""
+    count, places, width = tokens.shape
+    side = math.isqrt(places) // 2
+    half = tokens.reshape(count // 4, 4, side, 2, side, 2, width).amax(dim=(3, 5))
+    first, second, third, fourth = half.unbind(1)
+    rows = [torch.cat(pair, dim=2) for pair in ((first, second), (third, fourth))]
+    return torch.cat(rows, dim=1).flatten(1, 2)
+
+
+def _cross(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    scale = truth.sum(-1, keepdim=True).clamp_min(1e-6)
+    return -(truth / scale * logits.log_softmax(-1)).sum(-1).mean()
+
+
+def _presence(logits: torch.Tensor, truth: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+    each = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+    return (each * known).sum(1).mean()
+
+
+def train(work: Path, weights: Path, plan: Plan) -> Path:
+    """Run all steps, and return the file with the averaged weights."""
+    torch.manual_seed(plan.seed)
+    torch.set_num_threads(plan.threads)
+    vocabulary = load_vocabulary(work, weights)
+    concepts, singles = first_vectors(vocabulary, plan.seed)
+    student = Student(concepts, singles, MAP_CHANNELS).to(memory_format=torch.channels_last)
+    targets = Targets(vocabulary, Classifier(weights))
+    averaged = {name: value.detach().clone() for name, value in student.state_dict().items()}
+    optimisers = _optimisers(student, plan)
+    path, first = work / "checkpoint.pt", 0
+    if path.is_file():
+        state = torch.load(path, weights_only=True)
+        student.load_state_dict(state["student"])
+        for optimiser, held in zip(optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(held)
+        averaged, first = state["averaged"], int(state["step"])
+    start = time.perf_counter()
+    with (work / "log.jsonl").open("a", encoding="utf-8") as log:
+        for step, batch in enumerate(_batches(work, weights, plan, first), first):
+            rng = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)
+            for optimiser in optimisers:
+                optimiser.zero_grad(set_to_none=True)
+                for group in optimiser.param_groups:
+                    group["lr"] = plan.rate_at(step)
+            parts = losses(student, targets, batch, rng)
+            torch.stack(list(parts.values())).sum().backward()
+            nn.utils.clip_grad_norm_(student.parameters(), 2.0)
+            for optimiser in optimisers:
+                optimiser.step()
+            _average(averaged, student, min(plan.average, (step + 1) / (step + 20)))
+            if (step + 1) % 20 == 0:
+                row: dict[str, Any] = {name: round(part.item(), 4) for name, part in parts.items()}
+                row |= {"step": step + 1, "seconds": round(time.perf_counter() - start, 1)}
+                log.write(json.dumps(row) + "\n")
+                log.flush()
+            if (step + 1) % plan.save_every == 0 or step + 1 == plan.steps:
+                _save(path, step + 1, student, optimisers, averaged)
+    return path
+
+
+def _optimisers(student: Student, plan: Plan) -> list[torch.optim.Optimizer]:
+    convolutions = [p for p in student.tower.parameters() if p.ndim > 1]
+    own = {id(p) for p in convolutions}
+    tables = [p for p in student.parameters() if p.ndim > 1 and id(p) not in own]
+    rest = [p for p in student.parameters() if p.ndim <= 1]
+    return [
+        Orthogonal(convolutions, plan.rate, momentum=0.9, decay=plan.decay),
+        torch.optim.AdamW(
+            [{"params": tables, "weight_decay": plan.decay}, {"params": rest, "weight_decay": 0.0}],
+            lr=plan.rate,
+            betas=(0.9, 0.98),
+        ),
+    ]
+
+
+def _average(averaged: dict[str, torch.Tensor], student: Student, keep: float) -> None:
+    with torch.no_grad():
+        for name, value in student.state_dict().items():
+            if value.is_floating_point():
+                averaged[name].lerp_(value, 1 - keep)
+            else:
+                averaged[name].copy_(value)
+
+
+def _save(
+    path: Path,
+    step: int,
+    student: Student,
+    optimisers: list[torch.optim.Optimizer],
+    averaged: dict[str, torch.Tensor],
+) -> None:
+    state = {
+        "step": step,
+        "student": student.state_dict(),
+        "optimisers": [each.state_dict() for each in optimisers],
+        "averaged": averaged,
+    }
+    unfinished = path.with_suffix(".part")
+    torch.save(state, unfinished)
+    unfinished.replace(path)
+
+
+def _batches(work: Path, weights: Path, plan: Plan, first: int) -> Any:
+    small_until = int(plan.small_share * plan.steps) * plan.batch
+    views = Views(work, weights, plan.seed, small_until=small_until)
+    numbers = range(first * plan.batch, plan.steps * plan.batch)
+    return torch.utils.data.DataLoader(
+        views, plan.batch, sampler=numbers, num_workers=plan.workers, prefetch_factor=3,
+        drop_last=True, worker_init_fn=_one_thread,
+    )  # fmt: skip
+
+
+def _one_thread(_: int) -> None:
+    torch.set_num_threads(1)

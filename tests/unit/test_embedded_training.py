@@ -1,0 +1,159 @@
+"""The training code that ships beside the weights: what it writes is what the runtime reads."""
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from streammem.encoders.embedded_tower import ImageTower
+from streammem.encoders.manifest import read_manifest
+
+MODEL = Path(__file__).resolve().parents[2] / "models" / "embedded-v1"
+TRAIN = MODEL / "train"
+MODULES = ("student", "picture_words", "words", "pictures", "teachers", "views", "train", "export")
+SHIPPED_LIMIT_BYTES = 12 * 1024 * 1024
+
+
+@pytest.fixture
+def training(monkeypatch):
+    """The modules of the training folder, forgotten again afterwards."""
+    monkeypatch.syspath_prepend(str(TRAIN))
+    yield {name: importlib.import_module(name) for name in MODULES}
+    for name in MODULES:
+        sys.modules.pop(name, None)
+
+
+def test_shipped_tower_equals_the_trained_one(training, tmp_path):
+    """Folding the norms and rounding to half precision moves no coordinate by 1e-3."""
+    torch.manual_seed(3)
+    tower = training["student"].Tower()
+    for part in tower.modules():
+        if isinstance(part, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(part.weight, 0.5, 1.5)
+            torch.nn.init.normal_(part.bias, 0.0, 0.2)
+            torch.nn.init.normal_(part.running_mean, 0.0, 0.2)
+            torch.nn.init.uniform_(part.running_var, 0.5, 1.5)
+    tower.eval()
+    size = training["student"].IMAGE_SIZE_PX
+    pictures = np.random.default_rng(4).integers(0, 256, (2, 3, size, size)).astype(np.uint8)
+
+    training["export"].export_tower(tower, tmp_path / "weights.safetensors")
+    whole, tokens = ImageTower(tmp_path / "weights.safetensors", threads=1).encode(pictures)
+
+    with torch.inference_mode():
+        scaled = training["train"].scaled(torch.from_numpy(pictures).float() / 255)
+        found = [torch.nn.functional.normalize(each, dim=-1) for each in tower(scaled)]
+    np.testing.assert_allclose(whole, found[0].numpy(), atol=1e-3)
+    np.testing.assert_allclose(tokens, found[1].numpy(), atol=1e-3)
+
+
+def test_views_follow_from_their_number(training):
+    """A resumed run sees what an undisturbed one would have seen."""
+    rng = np.random.default_rng(6)
+    picture = rng.integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    views = training["views"]
+
+    first, second = (views._degraded(picture, np.random.default_rng((7, 5))) for _ in range(2))
+    lit = [
+        views.relit(torch.from_numpy(picture.transpose(2, 0, 1))[None], _generator(9))
+        for _ in range(2)
+    ]
+
+    assert np.array_equal(first, second)
+    assert torch.equal(lit[0], lit[1])
+
+
+def _generator(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_a_box_is_in_the_tokens_it_covers(training):
+    """Region supervision: a box in the top left quarter teaches the tokens there only."""
+    views = training["views"]
+    boxes = np.array([[0.0, 0.0, 0.5, 0.5, 0.9, 16.0]], np.float32)
+
+    whole, tokens = views._boxes_in(boxes, views.Box(0, 0, 1, 1), 6)
+    mirrored, flipped = views._boxes_in(boxes, views.Box(0, 0, 1, 1, True), 6)
+    grid, other = tokens[:, 16].reshape(6, 6), flipped[:, 16].reshape(6, 6)
+
+    assert whole[16] == mirrored[16] == 1.0
+    assert (grid[:3, :3] == 255).all()
+    assert grid.sum() == 9 * 255
+    assert np.array_equal(grid[:, ::-1], other)
+
+
+def test_a_box_outside_the_crop_is_not_shown(training):
+    views = training["views"]
+    boxes = np.array([[0.0, 0.0, 0.3, 0.3, 0.9, 16.0]], np.float32)
+
+    whole, tokens = views._boxes_in(boxes, views.Box(0.5, 0.5, 1, 1), 6)
+
+    assert not whole.any()
+    assert not tokens.any()
+
+
+def test_a_mosaic_has_the_targets_of_its_quarters_in_their_places(training):
+    """Four views of 6 x 6 tokens become one of the same size."""
+    tokens = torch.arange(4.0).reshape(4, 1, 1).expand(4, 36, 1)
+    grid = training["train"]._mosaic_grid(tokens)[0].reshape(6, 6)
+
+    assert grid[0, 0] == 0
+    assert grid[0, 5] == 1
+    assert grid[5, 0] == 2
+    assert grid[5, 5] == 3
+
+
+def test_the_rate_rises_stays_and_falls_to_nothing(training):
+    plan = training["train"].Plan(steps=1000, warm_up=100)
+
+    assert plan.rate_at(0) < plan.rate_at(50) < plan.rate_at(100) == plan.rate
+    assert plan.rate_at(int(plan.decay_from * 1000)) == pytest.approx(plan.rate)
+    assert plan.rate_at(999) < 0.001 * plan.rate
+
+
+def test_doubtful_sets_are_left_out(training):
+    pictures = training["pictures"]
+
+    assert {"plant_cctv", "plant_videos", "rooms_stock"} == pictures.EXCLUDED_SETS
+    assert not pictures.EXCLUDED_SETS & pictures.DRAWS.keys()
+
+
+def test_what_is_shipped_is_small_enough_and_listed():
+    """Weights, words and background are listed by digest, and fit the limit together."""
+    manifest = read_manifest(MODEL)
+    paths = [manifest.file(name) for name in manifest.files]
+    shipped = {path.name for path in MODEL.iterdir() if path.suffix in (".safetensors", ".txt")}
+
+    assert shipped == set(manifest.files)
+    assert sum(path.stat().st_size for path in paths) <= SHIPPED_LIMIT_BYTES
+    assert manifest.nouns
+    assert all(0 <= found <= 1 for found in manifest.nouns.values())
+
+
+def test_the_log_and_the_record_of_the_run_are_there():
+    """What was run, on which bytes, and how the losses fell."""
+    record = json.loads((TRAIN / "run.json").read_text(encoding="utf-8"))
+    rows = [json.loads(line) for line in (TRAIN / "log.jsonl").read_text("utf-8").splitlines()]
+
+    assert record["plan"]["seed"] == 7
+    assert all(len(digest) == 64 for digest in record["pictures"].values())
+    assert rows[-1]["step"] >= record["plan"]["steps"] - 20
+    assert rows[-1]["whole"] < rows[0]["whole"]
+
+
+def test_the_one_command_says_what_it_needs():
+    """Its help needs neither teachers nor pictures."""
+    found = subprocess.run(
+        [sys.executable, str(TRAIN / "run.py"), "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "--pictures" in found.stdout
+    assert "--teachers" in found.stdout
