@@ -76,6 +76,13 @@ def request_from_config(config: Config, **overrides: Any) -> IngestRequest:
         commit_frames=ingest.commit_frames,
         commit_s=ingest.commit_seconds,
         auto_encoders=config.encoders.auto,
+        subtitles=ingest.subtitles,
+        subtitle_language=ingest.subtitle_language,
+        audio=ingest.audio,
+        screen_text=ingest.screen_text,
+        speech_model=ingest.speech_model,
+        speech_language=ingest.speech_language,
+        sound_model=ingest.sound_model,
     )
     return replace(request, **overrides)
 
@@ -191,6 +198,20 @@ class Library:
         load_ms = (time.perf_counter() - started_at) * 1000
         answer = answer_question(question, opened, options, load_ms=load_ms, notes=notes)
         return self._with_thumbnails(answer, opened, options)
+
+    def understand(self, audio: str) -> str:
+        """The words of a spoken question.
+
+        Raises:
+            MissingError: the packages or the weights for transcripts are not on this machine.
+            SourceError: the file cannot be opened or has no sound.
+            UsageError: nobody says anything in it that can be made out.
+        """
+        from streammem.runtime.hearing import listen_options
+        from streammem.runtime.spoken import transcribe_file
+
+        request = request_from_config(self._config.config)
+        return transcribe_file(audio, listen_options(request)).text
 
     def search(
         self, text: str | None = None, image: str | None = None, options: AskOptions | None = None

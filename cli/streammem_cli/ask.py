@@ -14,7 +14,7 @@ ABSTAINED = 4
 
 @options.common
 def ask(
-    question: Annotated[str, typer.Argument(help="In plain words.")],
+    question: Annotated[str | None, typer.Argument(help="In plain words.")] = None,
     in_memory: options.InMemory = None,
     at: options.At = None,
     between: options.Between = None,
@@ -24,6 +24,9 @@ def ask(
     top_k: options.TopK = None,
     min_confidence: Annotated[
         float | None, typer.Option(min=0, max=1, help="Abstain below this confidence. [0.5]")
+    ] = None,
+    audio: Annotated[
+        str | None, typer.Option(metavar="FILE", help="A recording of the question instead.")
     ] = None,
     answerer: Annotated[str | None, typer.Option(help="Who words the answer. [evidence]")] = None,
     second_look: Annotated[
@@ -47,6 +50,7 @@ def ask(
       streammem ask "when does the red ball appear?"
       streammem ask "how often is it blue?" --in lecture --between 0:00 10:00
       streammem ask "what is on the wall?" --choices "stripes|squares" --json
+      streammem ask --audio question.wav
     """
     from streammem.api import AskOptions
 
@@ -61,7 +65,7 @@ def ask(
     )
     query = loaded.config.query
     result = opened.ask(
-        question,
+        options.read_question(question, audio, opened),
         AskOptions(
             memories=tuple(in_memory or ()),
             at_s=options.read_time(at, "--at"),

@@ -49,6 +49,8 @@ def batch(
             "ingest.weights": weights,
             "ingest.device": device,
             "ingest.reader": reader,
+            "ingest.audio": False if no_audio else None,
+            "ingest.screen_text": False if no_ocr else None,
         },
     )
     request = options.ingest_request(

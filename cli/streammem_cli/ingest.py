@@ -36,6 +36,7 @@ def ingest(
     name: Annotated[str | None, typer.Option(help="Name of the memory. [file name]")] = None,
     recorded_at: options.RecordedAt = None,
     force: options.Force = False,
+    subtitles: options.Subtitles = None,
     no_audio: options.NoAudio = False,
     no_ocr: options.NoOcr = False,
     library: options.LibraryFolder = None,
@@ -63,6 +64,9 @@ def ingest(
             "ingest.weights": weights,
             "ingest.device": device,
             "ingest.reader": reader,
+            "ingest.subtitles": subtitles,
+            "ingest.audio": False if no_audio else None,
+            "ingest.screen_text": False if no_ocr else None,
         },
     )
     request = options.ingest_request(

@@ -47,12 +47,12 @@ RecordedAt = Annotated[
     typer.Option(metavar="WHEN", help="When the recording began: ISO 8601 or Unix seconds."),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Make an existing memory anew.")]
-NoAudio = Annotated[
-    bool, typer.Option("--no-audio", help="Do not listen. (This version never does.)")
+Subtitles = Annotated[
+    str | None,
+    typer.Option(metavar="PATH|auto|none", help="A .srt, .vtt or .ass file. [auto]"),
 ]
-NoOcr = Annotated[
-    bool, typer.Option("--no-ocr", help="Do not read the screen. (This version never does.)")
-]
+NoAudio = Annotated[bool, typer.Option("--no-audio", help="Do not listen to the sound.")]
+NoOcr = Annotated[bool, typer.Option("--no-ocr", help="Do not read text in the pictures.")]
 
 InMemory = Annotated[
     list[str] | None,
@@ -155,6 +155,21 @@ def read_moment(text: str | None) -> float | None:
     if not math.isfinite(moment_s):
         raise UsageError(f"--recorded-at {text!r} is not a moment")
     return moment_s
+
+
+def read_question(text: str | None, audio: str | None, library: "Library") -> str:
+    """The question as typed, or as spoken in a recording, which is then shown.
+
+    Raises:
+        UsageError: neither or both are given.
+    """
+    if (text is None) == (audio is None):
+        raise UsageError("ask takes a question or --audio FILE, exactly one of them")
+    if text is not None:
+        return text
+    heard = library.understand(str(audio))
+    render.note(f"heard: {heard}")
+    return heard
 
 
 def open_library(folder: str | None, **flags: Any) -> "tuple[Library, LoadedConfig]":

@@ -1,9 +1,11 @@
 """The built-in answerer: fixed sentences around measured times, without any language model."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from streammem.answer.base import Answerer
+from streammem.answer.quotes import also_told, is_told, quote
 from streammem.core.timebase import format_time
 from streammem.core.types import Evidence, Findings, Question
 
@@ -28,6 +30,12 @@ def put_into_words(question: Question, findings: Findings) -> str:
     """Findings as one or two plain sentences with times as `HH:MM:SS.mmm`."""
     if findings.abstained:
         return _abstention(question, findings)
+    told = [item for item in findings.evidence if is_told(item)]
+    if told and len(told) == len(findings.evidence):
+        return quote(findings, question)
+    if told:
+        seen = tuple(item for item in findings.evidence if not is_told(item))
+        return put_into_words(question, replace(findings, evidence=seen)) + also_told(told)
     sentence = _SENTENCES.get(question.intent, _when)(question, findings)
     return f"{sentence}{_caveat(findings)}"
 
@@ -50,7 +58,8 @@ def _reason(question: Question, findings: Findings) -> str:
     if question.intent == "choose":
         return "the options cannot be told apart by what is seen"
     if question.phrase:
-        return f"'{question.phrase}' is not clearly seen"
+        how = {"said": "told", "read": "written anywhere"}.get(question.asked or "", "seen")
+        return f"'{question.phrase}' is not clearly {how}"
     return "nothing in the memory answers this"
 
 

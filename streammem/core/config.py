@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from streammem.core.budget import MIB, MIN_BUDGET_BYTES, format_bytes, parse_bytes
 from streammem.core.errors import ConfigError
+from streammem.core.languages import two_letters
 
 PROJECT_FILE = "streammem.toml"
 ENV_PREFIX = "STREAMMEM_"
@@ -45,8 +46,22 @@ class IngestConfig(_Section):
     weights: str = ""
     device: str = "auto"
     reader: str = "auto"
+    subtitles: str = "auto"
+    subtitle_language: str = ""
+    audio: bool = True
+    screen_text: bool = True
+    speech_model: str = "auto"
+    speech_language: str = ""
+    sound_model: str = ""
     commit_frames: int = Field(default=64, ge=1, le=4096)
     commit_seconds: float = Field(default=5.0, gt=0)
+
+    @field_validator("subtitle_language", "speech_language")
+    @classmethod
+    def _read_language(cls, value: str) -> str:
+        if value and two_letters(value) is None:
+            raise ValueError("it must be a language code such as en, or empty")
+        return two_letters(value) or ""
 
     @field_validator("budget", mode="before")
     @classmethod

@@ -14,6 +14,10 @@ class IngestRequest:
 
     `start_s`, `end_s` bound the stream in container time; `force` replaces a memory of the
     same content made with other settings; `recorded_at` is Unix seconds of the first frame.
+    `subtitles` is `auto`, `none` or the path of a file, `subtitle_language` two letters or empty;
+    `audio` and `screen_text` say whether the source is listened to and its pictures are read.
+    `speech_model` is the folder of a Whisper model, `auto` or empty, `sound_model` the file of a
+    sound classifier or empty.
     """
 
     fps: float
@@ -31,6 +35,13 @@ class IngestRequest:
     name: str | None = None
     recorded_at: float | None = None
     force: bool = False
+    subtitles: str = "auto"
+    subtitle_language: str = ""
+    audio: bool = True
+    screen_text: bool = True
+    speech_model: str = "auto"
+    speech_language: str = ""
+    sound_model: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,8 @@ class Frame:
     """One decoded picture, upright, in RGB.
 
     `pixels` is uint8 `[3 H W]` (possibly a strided view); `index` counts the frames that the
-    reader delivered in presentation order from the start of the stream.
+    reader delivered in presentation order from the start of the stream. `detail` is the same
+    picture at a larger size, where that was asked for and the reader can give it.
     """
 
     pixels: Pixels
@@ -48,6 +49,7 @@ class Frame:
     duration_s: float
     index: int
     rotation_deg: int = 0
+    detail: Pixels | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +99,21 @@ class AudioChunk:
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """A timed piece of text: a subtitle line, a speech segment, on-screen text, a sound tag."""
+    """A timed piece of text: a subtitle line, a speech segment, on-screen text, a sound tag.
+
+    `text` is empty for a stretch in which somebody speaks and no transcript was made.
+    `confidence` in [0, 1] is what the recogniser or tagger says, 1 for text that was given;
+    `language` is a two-letter code where it is known. `word_times_s` holds (start, end) of each
+    word of `text` split at white space, or nothing.
+    """
 
     start_s: float
     end_s: float
     text: str
     channel: Channel
+    confidence: float = 1.0
+    language: str | None = None
+    word_times_s: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

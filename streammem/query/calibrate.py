@@ -99,6 +99,8 @@ def scale_of(encoder: Encoder) -> Scale:
 
 def strengths(memory: QueryMemory, phrase: Phrase) -> Strengths:
     """Strength z of every cell for a phrase, `[N]`, against the encoder's background alone."""
+    if not len(memory.snapshot.ids):
+        return np.zeros(0)
     scores = memory.snapshot.score(phrase.vector).astype(np.float64)
     background = memory.encoder.background()
     if background is None or not len(background.vectors):

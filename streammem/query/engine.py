@@ -23,11 +23,14 @@ from streammem.query.moments import Moment, covered_s, pick, rank_spans
 from streammem.query.order import order, restricted
 from streammem.query.outcome import Outcome, best_of, to_findings
 from streammem.query.ranges import resolve_window
+from streammem.query.speech import telling
+from streammem.query.told import told
 
 __all__ = ["QueryMemory", "QueryOptions", "find", "search_text", "search_vectors"]
 
 Operator = Callable[[Inquiry, View], Outcome]
 
+_WORDS = frozenset({"said", "read"})
 _RELATIVE = frozenset({"before", "after", "while", "between"})
 
 
@@ -42,8 +45,6 @@ def find(question: Question, memories: Sequence[QueryMemory], options: QueryOpti
     if not inquiry.views:
         notes.append("there is no memory that holds anything")
         return Findings(notes=tuple(notes))
-    if question.intent in {"said", "read"} or question.asked in {"said", "read"}:
-        return _without_words(question, notes)
     inside = [view for view in inquiry.views if view.window.inside]
     if not inside:
         return Findings(notes=tuple(dict.fromkeys((*question.notes, *notes))))
@@ -59,7 +60,7 @@ def search_text(
 ) -> tuple[Evidence, ...]:
     """The moments nearest to a text, best first; never abstains."""
     vectors = [memory.encoder.encode_text(text).embedding for memory in memories]
-    return search_vectors(vectors, memories, options)
+    return search_vectors(vectors, memories, options, text=text)
 
 
 def search_vectors(
@@ -68,8 +69,11 @@ def search_vectors(
     options: QueryOptions,
     *,
     kind: str = "text",
+    text: str | None = None,
 ) -> tuple[Evidence, ...]:
     """The moments nearest to one query vector `[D]` per memory, best first; never abstains.
+
+    Where a `text` is given, what was said and written is searched for its words as well.
 
     With `kind` `image` the score is the cosine to the moment: a background tells how well
     pictures fit texts, and says nothing about pictures and pictures.
@@ -82,7 +86,7 @@ def search_vectors(
     asked = [
         (memory, vector)
         for memory, vector in zip(memories, vectors, strict=True)
-        if len(memory.snapshot.ids)
+        if len(memory.snapshot.ids) or memory.cues is not None
     ]
     own = [_search_strengths(memory, vector, kind) for memory, vector in asked]
     plain = Question(text="", intent="when", phrase="")
@@ -96,6 +100,8 @@ def search_vectors(
         scale = scale_of(memory.encoder)
         found = rank_spans(memory, values, window, scale)
         moments += [_as_cosine(moment) for moment in found] if kind == "image" else found
+        if text is not None:
+            moments += told(memory, text, window, scale, min_confidence=0.0).nearest
     chosen = pick(moments, options.top_k)
     return tuple(moment.to_evidence(number) for number, moment in enumerate(chosen, start=1))
 
@@ -116,6 +122,8 @@ def _as_cosine(moment: Moment) -> Moment:
 
 
 def _operator(question: Question) -> Operator:
+    if question.intent in _WORDS or (question.asked in _WORDS and question.intent != "choose"):
+        return telling
     if question.intent in {"count", "duration"} and question.relation is not None:
         measure = len if question.intent == "count" else covered_s
         if question.relation in _RELATIVE:
@@ -147,7 +155,7 @@ def _combine(question: Question, outcomes: Sequence[Outcome]) -> Outcome:
         return _summed(answered, len(outcomes))
     if question.intent == "exists":
         return _any_of(outcomes)
-    if question.intent in {"when", "describe"}:
+    if question.intent in {"when", "describe", *_WORDS}:
         return _pooled(answered)
     return best_of(outcomes)
 
@@ -198,12 +206,6 @@ def _unknown_notes(outcome: Outcome) -> tuple[str, ...]:
         f"{listed} {'is not a word' if one else 'are not words'} this encoder knows; "
         "`streammem models pull` gets one that knows more",
     )
-
-
-def _without_words(question: Question, notes: Sequence[str]) -> Findings:
-    read = "read" in {question.intent, question.asked}
-    what = "on-screen text" if read else "speech or subtitles"
-    return Findings(notes=(f"this memory holds no {what}", *question.notes, *notes))
 
 
 def _explain(inquiry: Inquiry, findings: Findings) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """One question under way: every memory's window, and the visits of any phrase, computed once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,20 @@ from streammem.query.calibrate import (
     strengths,
     trust,
 )
+from streammem.query.intents import asks_for_sight, names_speech, spoken_words
 from streammem.query.memories import QueryMemory, QueryOptions
-from streammem.query.moments import Moment, best_first, find_moments, rank_spans
+from streammem.query.moments import (
+    Moment,
+    best_first,
+    find_moments,
+    in_time_order,
+    rank_spans,
+)
 from streammem.query.ranges import Window, resolve_window
+from streammem.query.told import SIGHT_MARGIN, Told, told
+
+# Words less like the phrase than this are not even candidates.
+NEAR_CONFIDENCE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +44,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Visits:
-    """Where a phrase is seen in one memory.
+    """Where a phrase is seen, said or written in one memory.
 
     `found` in time order, `nearest` best first where nothing is strong enough, `confidence` of
     the best one, `known_share` of the phrase's words.
@@ -67,11 +78,11 @@ class Inquiry:
     def open(
         cls, question: Question, memories: Sequence[QueryMemory], options: QueryOptions
     ) -> "Inquiry":
-        """Resolve the window of every memory; those without cells are left out."""
+        """Resolve the window of every memory; those that hold nothing are left out."""
         views = tuple(
             View(memory, resolve_window(question, memory, options), scale_of(memory.encoder))
             for memory in memories
-            if len(memory.snapshot.ids)
+            if len(memory.snapshot.ids) or memory.cues is not None
         )
         return cls(question, options, views)
 
@@ -101,8 +112,56 @@ class Inquiry:
         return self._shifted[text, index]
 
     def visits(self, view: View, text: str, window: Window | None = None) -> Visits:
-        """Where a text is seen within a window, by default the question's own."""
+        """Where a text is seen, said or written within a window, by default the question's own."""
         window = window or view.window
+        if view.memory.cues is None:
+            return self.seen(view, text, window)
+        minimum = self.options.min_confidence
+        if names_speech(text):
+            heard = told(
+                view.memory, spoken_words(text), window, view.scale, min_confidence=minimum
+            )
+            return self._fused(None, heard)
+        seen = self.seen(view, text, window)
+        # What sight does not wholly understand is a question for words all the more; one that says
+        # that it is about what is seen is answered by the very words only.
+        margin = SIGHT_MARGIN if seen.known_share == 1.0 else 0.0
+        if asks_for_sight(self.question.text):
+            margin = 4 * SIGHT_MARGIN
+        heard = told(view.memory, text, window, view.scale, min_confidence=minimum, margin=margin)
+        return self._fused(seen, heard)
+
+    def _fused(self, seen: Visits | None, heard: Told) -> Visits:
+        """Sight and words together, by what the question asks for.
+
+        A question for times gets both, unless it asks when something is seen. Numbers, lengths and
+        order are about one of them: about what is seen where anything is, else about the words,
+        and in an order about the surer.
+        """
+        near = tuple(item for item in heard.nearest if item.confidence >= NEAR_CONFIDENCE)
+        heard = replace(heard, nearest=near)
+        words = Visits(heard.found, heard.nearest[: self.options.top_k], heard.confidence, 1.0, ())
+        if seen is None or not seen.found:
+            if seen is None or heard.found:
+                return words
+            nearest = best_first((*seen.nearest, *heard.nearest))[: self.options.top_k]
+            best = max(seen.confidence, heard.confidence)
+            return replace(seen, nearest=tuple(nearest), confidence=best)
+        if not heard.found or asks_for_sight(self.question.text):
+            return seen
+        if self.question.intent == "when":
+            return replace(
+                seen,
+                found=tuple(in_time_order((*seen.found, *heard.found))),
+                nearest=tuple(best_first((*seen.nearest, *heard.nearest))[: self.options.top_k]),
+                confidence=max(seen.confidence, heard.confidence),
+            )
+        if self.question.intent in {"order", "choose"} and heard.confidence > seen.confidence:
+            return words
+        return seen
+
+    def seen(self, view: View, text: str, window: Window) -> Visits:
+        """Where a text is seen within a window."""
         phrase = self.phrase(view, text)
         factor = trust(phrase.known_share)
         values = self.strengths(view, text)

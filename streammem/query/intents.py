@@ -167,6 +167,38 @@ def is_negated(text: str) -> bool:
     return bool(_NEGATED.search(text))
 
 
+# Who or what carries words, as opposed to what the words are about.
+_CARRIER = re.compile(
+    rf"(?:{_READABLE}|man|men|woman|women|boy|girl|person|people|speakers?|narrators?|voices?"
+    r"|someone|somebody|anyone|anybody|lecturer|teacher|presenter|host|guy|lady|audio|speech"
+    r"|on-?screen|subtitles?|captions?|transcript|first|last|next|something|anything|things?)",
+    re.IGNORECASE,
+)
+_SPOKEN_OF = re.compile(rf"\b{_SPEAK}\b|\b(?:mention(?:ing|s|ed)?|said)\b", re.IGNORECASE)
+
+
+def carries_words(word: str) -> bool:
+    """Whether a word names a speaker or a surface that words are on."""
+    return bool(_CARRIER.fullmatch(word))
+
+
+def names_speech(text: str) -> bool:
+    """Whether a text speaks of something being said, as in "he says hello"."""
+    return bool(_SPOKEN_OF.search(text))
+
+
+_SIGHT = re.compile(
+    r"\b(?:see|sees|seen|saw|visible|appears?|appeared|show|shows|shown|looks?|looking|watch|view"
+    r"|wears?|wearing|colou?rs?|in\s+the\s+(?:picture|image|frame|shot))\b",
+    re.IGNORECASE,
+)
+
+
+def asks_for_sight(text: str) -> bool:
+    """Whether the words of a question ask for what is seen."""
+    return bool(_SIGHT.search(text))
+
+
 _SPEECH_WORDS = re.compile(
     rf"\b(?:{_SPEAK}|says?|reads?|written|printed|spoken|indicates?|displayed|words?|text|writing|"
     r"in\s+words)\b",
@@ -175,6 +207,13 @@ _SPEECH_WORDS = re.compile(
 _TEXT_ON = re.compile(r"^.*?\b(?:written|printed|text|words?|name|number|title|letters?|label)\s+"
                       r"(?:is\s+|are\s+|was\s+|were\s+)?(?:\w+\s+)?(?:on|in|at)\s+(?=\w)",
                       re.IGNORECASE)  # fmt: skip
+
+
+def spoken_words(text: str) -> str:
+    """The words themselves of "he says hello" or "mentions the pendulum"."""
+    if not names_speech(text):
+        return text
+    return (speech_topic(text) or without_speech_words(text)).strip()
 
 
 def without_speech_words(text: str) -> str:

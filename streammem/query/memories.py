@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from streammem.core.types import Gap, Times
 from streammem.encoders.base import Encoder
 from streammem.memory.snapshot import MemorySnapshot
+from streammem.query.cues import CueBook
 
 Rows = NDArray[np.int64]
 
@@ -18,7 +19,8 @@ class QueryMemory:
     """One memory as a question sees it: a snapshot, its encoder, and what the stream covers.
 
     `start_s`, `end_s` are the first and the last instant seen; `recorded_at` is Unix seconds of
-    `start_s`. `derived` keeps what is computed once from the snapshot; it holds no answers.
+    `start_s`; `cues` what was said and shown in words, None where nothing was. `derived` keeps
+    what is computed once from the snapshot; it holds no answers.
     """
 
     memory_id: str
@@ -29,6 +31,7 @@ class QueryMemory:
     end_s: float
     gaps: tuple[Gap, ...] = ()
     recorded_at: float | None = None
+    cues: CueBook | None = None
     derived: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -40,6 +43,15 @@ class QueryMemory:
             self.derived["span_rows"] = order[places].astype(np.int64)
         rows: Rows = self.derived["span_rows"]
         return rows
+
+    def row_at(self, time_s: float) -> int:
+        """The row of a cell that shows an instant, else of the nearest exemplar; -1 without any."""
+        if not len(self.snapshot.ids):
+            return -1
+        spans = (self.snapshot.span_start_s <= time_s) & (self.snapshot.span_end_s > time_s)
+        if spans.any():
+            return int(self.span_rows[int(np.argmax(spans))])
+        return int(np.argmin(np.abs(self.snapshot.exemplar_s - time_s)))
 
     @property
     def sensory(self) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streammem.core.timebase import TimeSpan, merge_spans
-from streammem.core.types import Channel, Evidence, Tier
+from streammem.core.types import Channel, Evidence, Floats, Tier
 from streammem.query.calibrate import Scale, Strengths
 from streammem.query.memories import QueryMemory
 from streammem.query.mmr import choose_diverse
@@ -31,7 +31,9 @@ MAX_RANKED = 1000
 class Moment:
     """One stretch [start_s, end_s) of one memory, with its best instant and cell.
 
-    `row` is the best cell's row in the snapshot, `strength` its z, `confidence` in [0, 1].
+    `row` is the best cell's row in the snapshot (-1 where the memory has no cells), `strength`
+    its z, `confidence` in [0, 1]. For what was said or shown in words, `channel` says where it
+    comes from and `text` quotes it; the strength is then the z of equal confidence.
     """
 
     memory: QueryMemory
@@ -42,6 +44,7 @@ class Moment:
     confidence: float
     row: int
     text: str | None = None
+    channel: Channel = Channel.VISION
 
     @property
     def span(self) -> TimeSpan:
@@ -58,8 +61,8 @@ class Moment:
             end_s=float(self.end_s),
             time_s=float(self.time_s),
             score=round(float(self.confidence), SCORE_DIGITS),
-            channel=Channel.VISION,
-            tier=Tier(str(self.memory.snapshot.tiers[self.row])),
+            channel=self.channel,
+            tier=_tier(self.memory, self.row),
             text=self.text,
         )
 
@@ -132,9 +135,21 @@ def pick(moments: Sequence[Moment], top_k: int) -> list[Moment]:
     # Selection compares every candidate with every chosen one, so only the head takes part.
     head = ranked[: max(8 * top_k, 64)]
     relevance = np.array([moment.strength for moment in head])
-    keys = [moment.memory.snapshot.keys[moment.row] for moment in head]
+    keys = [_key(moment) for moment in head]
     chosen = choose_diverse(relevance, keys, [(m.memory.memory_id, m.time_s) for m in head], top_k)
     return best_first(head[index] for index in chosen)
+
+
+def _tier(memory: QueryMemory, row: int) -> Tier:
+    return Tier.LONG_TERM if row < 0 else Tier(str(memory.snapshot.tiers[row]))
+
+
+def _key(moment: Moment) -> Floats:
+    """What a moment looks like; words have no look, so they repeat nothing."""
+    if moment.channel is not Channel.VISION:
+        return np.zeros(moment.memory.encoder.spec.dim, np.float32)
+    key: Floats = moment.memory.snapshot.keys[moment.row]
+    return key
 
 
 def covered_s(moments: Iterable[Moment]) -> float:

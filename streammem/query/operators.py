@@ -176,8 +176,11 @@ def name_moments(
     inquiry: Inquiry, view: View, moments: tuple[Moment, ...], confidence: float
 ) -> Outcome:
     """Moments already found, with names for what they show."""
-    rows = np.array([moment.row for moment in moments], np.int64)
-    weights = np.array([max(moment.span.duration_s, 1e-6) for moment in moments])
+    seen = [moment for moment in moments if moment.row >= 0]
+    if not seen:
+        return Outcome(moments=moments, confidence=confidence)
+    rows = np.array([moment.row for moment in seen], np.int64)
+    weights = np.array([max(moment.span.duration_s, 1e-6) for moment in seen])
     names = name_rows(
         view.memory,
         rows,

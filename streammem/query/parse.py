@@ -152,7 +152,7 @@ def _phrase_source(intent: str, reading: _Reading) -> str:
     """The part of the text that names what to look for."""
     source = reading.relation.rest
     if intent in {"said", "read"}:
-        topic = intents.speech_topic(source) if intent == "said" else None
+        topic = intents.speech_topic(source)
         if topic is not None and clean_phrase(topic).text:
             return topic
         held = _HELD.search(source)

@@ -10,16 +10,19 @@ import numpy as np
 
 from streammem.answer.evidence import EvidenceAnswerer
 from streammem.core.errors import MissingError, StreamMemError, UsageError
-from streammem.core.types import Answer, Evidence, Findings, Floats, Question
+from streammem.core.types import Answer, Channel, Evidence, Findings, Floats, Question
 from streammem.encoders.base import Encoder
 from streammem.encoders.load import load_encoder
 from streammem.memory.store import MemoryStore
+from streammem.query.cues import CueBook
 from streammem.query.engine import QueryMemory, QueryOptions, find, search_vectors
 from streammem.query.parse import parse_question
 from streammem.query.second_look import refine_evidence
-from streammem.storage.memory_file import read_memory
-from streammem.storage.records import MemoryMeta
+from streammem.storage.cue_index import CueIndex
+from streammem.storage.memory_file import read_with_cues
+from streammem.storage.records import MemoryMeta, StoredMemory
 from streammem.storage.usage import append_usage
+from streammem.text.meaning import TextEncoder, load_text_encoder
 
 EncoderCache = dict[tuple[str, str, str], Encoder]
 
@@ -79,16 +82,16 @@ def open_memories(
 
 
 def _open(path: Path, encoders: EncoderCache, weights: str, device: str) -> OpenMemory:
-    stored = read_memory(path)
+    stored, cues = read_with_cues(path)
     meta = stored.meta
-    if not stored.sections:
+    if not stored.sections and cues is None:
         raise UsageError(
             f"{meta.memory_id!r} holds nothing yet",
             hint=f"go on with: streammem ingest {meta.source}",
             code="empty_memory",
         )
     encoder = _encoder_for(meta, encoders, weights, device)
-    snapshot = MemoryStore.from_sections(stored.sections).snapshot()
+    snapshot = _store_of(stored).snapshot()
     progress = stored.progress
     query = QueryMemory(
         memory_id=meta.memory_id,
@@ -99,8 +102,21 @@ def _open(path: Path, encoders: EncoderCache, weights: str, device: str) -> Open
         end_s=progress.last_end_s or 0.0,
         gaps=progress.gaps,
         recorded_at=meta.recorded_at,
+        cues=None if cues is None else CueBook(cues, _text_encoder_for(cues)),
     )
     return OpenMemory(path, meta, query)
+
+
+def _store_of(stored: StoredMemory) -> MemoryStore:
+    """The cells of a memory; none where it holds words only."""
+    if stored.sections:
+        return MemoryStore.from_sections(stored.sections)
+    return MemoryStore(stored.meta.encoder.dim, stored.plan.store_bytes, stored.meta.policy)
+
+
+def _text_encoder_for(cues: CueIndex) -> TextEncoder | None:
+    """The model that the cues' meanings are coded with, where there are codes and it is here."""
+    return load_text_encoder() if any(row.vector for row in cues.rows) else None
 
 
 def _encoder_for(meta: MemoryMeta, encoders: EncoderCache, weights: str, device: str) -> Encoder:
@@ -207,6 +223,7 @@ def search_for(
         [memory.query for memory in opened],
         _query_options(options),
         kind="text" if image is None else "image",
+        text=text,
     )
     retrieve_ms = (time.perf_counter() - started_at) * 1000
     words = tuple(f"{word!r} is not a word this encoder knows" for word in unknown)
@@ -265,6 +282,9 @@ def _look_again(question: Question, findings: Findings, opened: Sequence[OpenMem
     refined: list[Evidence] = []
     notes: list[str] = []
     for item in findings.evidence:
+        if item.channel is not Channel.VISION:
+            refined.append(item)
+            continue
         memory = by_id[item.memory_id]
         found, said = refine_evidence(
             (item,), question.phrase, memory.query.encoder, memory.meta.source_path

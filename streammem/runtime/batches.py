@@ -6,13 +6,13 @@ index of sampled frames, so that a resumed run forms the same batches as an undi
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import numpy as np
 
-from streammem.core.types import FrameFeatures, Pixels, ReaderMark, Times
+from streammem.core.types import Cue, Frame, FrameFeatures, Pixels, ReaderMark, Times
 from streammem.encoders.base import Encoder
 from streammem.video.reader import FrameReader, SampledFrame
 
@@ -26,7 +26,8 @@ class Batch:
     """Frames that are encoded together. `pixels` uint8 `[B 3 H W]`; times float64 `[B]`.
 
     `full` is False for the last batch of a stream that does not fill up; only full batches
-    end at a resume point.
+    end at a resume point. `cues` are the on-screen texts that went with its frames, `reading` is
+    what their reader needs to go on behind it.
     """
 
     pixels: Pixels
@@ -34,6 +35,8 @@ class Batch:
     durations_s: Times
     mark: ReaderMark
     full: bool
+    cues: tuple[Cue, ...] = ()
+    reading: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,25 @@ class EncodedBatch:
     features: FrameFeatures
 
 
+class ReadsScreens(Protocol):
+    """What reads the text in frames as they pass by; see `runtime.reading`."""
+
+    def look(self, frame: Frame) -> list[Cue]:
+        """The texts that are known to be gone with a frame."""
+
+    def pause(self) -> tuple[list[Cue], Mapping[str, Any]]:
+        """At the end of a batch: texts given up early, and what is needed to go on."""
+
+    def close(self, end_s: float) -> list[Cue]:
+        """The texts that stand to the end."""
+
+
 def form_batches(
-    reader: FrameReader, resume: ReaderMark | None, batch_size: int, sample_hz: float
+    reader: FrameReader,
+    resume: ReaderMark | None,
+    batch_size: int,
+    sample_hz: float,
+    screens: ReadsScreens | None = None,
 ) -> Iterator[Batch]:
     """Sampled frames in batches, each frame with the time it stands for.
 
@@ -55,14 +75,28 @@ def form_batches(
     """
     longest_s = 1.5 / sample_hz
     held: list[SampledFrame] = []
+    cues: list[Cue] = []
     for item in reader.frames(resume):
         if len(held) == batch_size:
-            yield _batch(held, item.frame.pts_s, longest_s, full=True)
-            held = []
-        held.append(item)
+            batch = _batch(held, item.frame.pts_s, longest_s, full=True)
+            yield _with_words(batch, cues, screens)
+            held, cues = [], []
+        if screens is not None:
+            cues += screens.look(item.frame)
+        held.append(replace(item, frame=replace(item.frame, detail=None)))
     if held:
         end_s = max(reader.report().last_end_s, held[-1].frame.pts_s + 1e-6)
-        yield _batch(held, end_s, longest_s, full=len(held) == batch_size)
+        if screens is not None:
+            cues += screens.close(end_s)
+        batch = _batch(held, end_s, longest_s, full=len(held) == batch_size)
+        yield replace(batch, cues=tuple(cues))
+
+
+def _with_words(batch: Batch, cues: list[Cue], screens: ReadsScreens | None) -> Batch:
+    if screens is None:
+        return batch
+    early, state = screens.pause()
+    return replace(batch, cues=(*cues, *early), reading=state)
 
 
 def _batch(held: list[SampledFrame], next_pts_s: float, longest_s: float, *, full: bool) -> Batch:
@@ -147,12 +181,19 @@ class EncodingPipeline:
     """
 
     def __init__(
-        self, reader: FrameReader, encoder: Encoder, resume: ReaderMark | None, sample_hz: float
+        self,
+        reader: FrameReader,
+        encoder: Encoder,
+        resume: ReaderMark | None,
+        sample_hz: float,
+        screens: ReadsScreens | None = None,
     ) -> None:
         self._stop = threading.Event()
         batch_size = encoder.runtime.batch_size
         self._decoding = _Stage(
-            "decode", lambda: form_batches(reader, resume, batch_size, sample_hz), self._stop
+            "decode",
+            lambda: form_batches(reader, resume, batch_size, sample_hz, screens),
+            self._stop,
         )
         self._encoding = _Stage(
             "encode",

@@ -16,6 +16,7 @@ from streammem.core.results import Check
 from streammem.encoders.embedded_check import TOLERANCE, largest_deviation
 from streammem.encoders.load import load_encoder
 from streammem.encoders.names import EMBEDDED_ID
+from streammem.runtime.doctor_words import check_words
 from streammem.storage.database import database_facts
 from streammem.storage.library import LibraryFolder
 from streammem.storage.memory_file import read_meta
@@ -34,6 +35,7 @@ def run_checks(folder: Path) -> list[Check]:
         _encoding,
         _shipped_weights,
         _device,
+        check_words,
         lambda: _disk(folder),
         lambda: _library(folder),
     ]

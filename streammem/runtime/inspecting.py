@@ -15,7 +15,7 @@ from streammem.core.results import (
 )
 from streammem.memory.snapshot import MemorySnapshot
 from streammem.memory.store import MemoryStore
-from streammem.runtime.ingest import describe
+from streammem.runtime.describing import describe
 from streammem.storage.library import LibraryFolder
 from streammem.storage.memory_file import read_memory
 from streammem.storage.records import StoredMemory

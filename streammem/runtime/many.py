@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 
 from streammem.core.errors import BudgetError, Interrupted, StreamMemError, UsageError
 from streammem.core.results import IngestEvent, IngestRequest, IngestResult, OnEvent
-from streammem.runtime.ingest import EncoderKeeper, ingest_source
+from streammem.runtime.encoder_keeper import EncoderKeeper
+from streammem.runtime.ingest import ingest_source
 from streammem.storage.library import LibraryFolder
 from streammem.video.identity import redact
 

@@ -6,24 +6,48 @@ ends with the same bytes as one that was not.
 """
 
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from streammem.core.budget import BudgetPlan
+from streammem.core.budget import KIB, BudgetPlan
 from streammem.core.results import IngestRequest
-from streammem.core.types import FrameCounts, Gap, StreamInfo
+from streammem.core.types import Cue, FrameCounts, Gap, StreamInfo
 from streammem.memory.store import MemoryStore
 from streammem.runtime.batches import EncodedBatch
 from streammem.runtime.thumbnails import ThumbnailShelf
+from streammem.storage.cue_rows import size_of
 from streammem.storage.memory_file import MemoryWriter
+from streammem.storage.pages import cue_room, row_charge
 from streammem.storage.records import Commit
 from streammem.storage.usage import read_usage
+from streammem.text.memory import CueMemory
+from streammem.text.tally import WordTally
 from streammem.video.reader import ReadReport
+
+# What the readers of text and sound may store to go on from: a part of the cues' room.
+_LISTENING_SHARE = 8
+# How often each word was said takes another part of it.
+_TALLY_SHARE = 16
+_MAX_TALLY_BYTES = 32 * KIB
+_MAX_LISTENING_BYTES = 8 * KIB
+
+
+def listening_bytes(plan: BudgetPlan) -> int:
+    """How much the readers of text and sound may store at a resume point."""
+    room = cue_room(plan.cue_bytes, plan.page_bytes)
+    return min(_MAX_LISTENING_BYTES, room // _LISTENING_SHARE)
 
 
 class Recorder:
     """Writes encoded batches into one memory and commits them. One owner, one thread."""
 
-    def __init__(self, writer: MemoryWriter, plan: BudgetPlan, request: IngestRequest) -> None:
+    def __init__(
+        self,
+        writer: MemoryWriter,
+        plan: BudgetPlan,
+        request: IngestRequest,
+        embed: Callable[[str], bytes] | None = None,
+    ) -> None:
         stored = writer.stored
         spec = stored.meta.encoder
         self._writer = writer
@@ -34,6 +58,18 @@ class Recorder:
         self._dropped: set[int] = set()
         self._uncommitted_frames = 0
         self._last_commit_at = time.monotonic()
+        self._listening = stored.listening
+        room = cue_room(plan.cue_bytes, plan.page_bytes)
+        tally_bytes = min(_MAX_TALLY_BYTES, room // _TALLY_SHARE)
+        states = sum(row_charge(n, plan.page_bytes) for n in (listening_bytes(plan), tally_bytes))
+        self._cues = CueMemory(
+            room - states,
+            lambda row: size_of(row, plan.page_bytes).charge_bytes,
+            writer.cue_rows(),
+            next_id=stored.cue_next_id,
+            tally=WordTally(tally_bytes, stored.word_tally),
+            embed=embed,
+        )
         self._store = (
             MemoryStore.from_sections(stored.sections)
             if stored.sections
@@ -55,8 +91,18 @@ class Recorder:
         """Stream time up to which the memory has seen, in seconds."""
         return self._progress.last_end_s or 0.0
 
-    def write(self, encoded: EncodedBatch) -> None:
-        """Remember one batch; commits after enough frames or seconds if the batch allows it."""
+    def write(
+        self, encoded: EncodedBatch, cues: Iterable[Cue] = (), listening: bytes = b""
+    ) -> None:
+        """Remember one batch; commits after enough frames or seconds if the batch allows it.
+
+        Args:
+            encoded: The frames.
+            cues: What was said and shown in words up to the end of the batch.
+            listening: What the readers of text and sound need to go on behind the batch.
+        """
+        self._cues.write(cues)
+        self._listening = listening
         batch, before = encoded.batch, self._progress
         known_gaps = len(before.mark.gaps) if before.mark else 0
         decoded_before = before.mark.decoded if before.mark else 0
@@ -99,9 +145,25 @@ class Recorder:
         ):
             self.commit()
 
+    def write_words(
+        self, cues: Iterable[Cue], listening: bytes, start_s: float, end_s: float
+    ) -> None:
+        """Remember what was heard up to a time of a source without pictures; commits when due."""
+        self._cues.write(cues)
+        self._listening = listening
+        self._progress = replace(
+            self._progress,
+            first_pts_s=start_s,
+            last_end_s=end_s,
+            covered_s=max(0.0, end_s - start_s),
+        )
+        if time.monotonic() - self._last_commit_at >= self._request.commit_s:
+            self.commit()
+
     def commit(self) -> None:
         """Put everything remembered so far on disk in one transaction."""
         usage_offset = self._absorb_usage()
+        changes = self._cues.take_changes()
         self._progress = replace(self._progress, commits=self._progress.commits + 1)
         self._writer.commit(
             Commit(
@@ -112,21 +174,38 @@ class Recorder:
                 cell_counts={t.value: n for t, n in self._store.counts_by_tier().items()},
                 tier_bytes={t.value: n for t, n in self._store.bytes_by_tier().items()},
                 usage_absorbed=usage_offset,
+                cues=changes.added,
+                cues_dropped=changes.dropped,
+                cue_next_id=self._cues.next_id,
+                listening=self._listening,
+                word_tally=self._cues.tally.to_bytes() if self._cues.next_id > 1 else b"",
             )
         )
         self._added, self._dropped = {}, set()
         self._uncommitted_frames = 0
         self._last_commit_at = time.monotonic()
 
-    def finish(self, report: ReadReport, info: StreamInfo) -> None:
-        """Close the open event, note what could not be read, and commit for the last time."""
+    def finish(
+        self,
+        report: ReadReport,
+        info: StreamInfo,
+        cues: Iterable[Cue] = (),
+        *,
+        whole: bool = True,
+    ) -> None:
+        """Close the open event, note what could not be read, and commit for the last time.
+
+        `whole` is False where something besides the pictures could be read only partly.
+        """
+        self._cues.write(cues)
+        self._listening = b""
         known_gaps = len(self._progress.gaps)
         for gap in report.gaps[known_gaps:]:
             self._record_gap(gap)
         self._store.close()
         self._progress = replace(
             self._progress,
-            status="partial" if report.partial else "done",
+            status="partial" if report.partial or not whole else "done",
             info=info,
             duration_s=report.duration_s,
             covered_s=report.covered_s,

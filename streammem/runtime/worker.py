@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from streammem.core.errors import Interrupted, StreamMemError
 from streammem.core.results import IngestEvent, IngestRequest
-from streammem.runtime.ingest import EncoderKeeper
+from streammem.runtime.encoder_keeper import EncoderKeeper
 from streammem.runtime.many import failed_result, ingest_guarded
 from streammem.storage.library import LibraryFolder
 

@@ -1,11 +1,12 @@
 """Keeps the list of gaps bounded: a stream that breaks for ever must not fill its memory file.
 
-Neighbouring gaps are joined where less than a threshold of seen time lies between them; the
-threshold is the first step of a fixed ladder that leaves few enough. Joining in steps gives
-what joining at once gives, so a run that was stopped and resumed stores the same gaps.
+Neighbouring gaps are joined where the least seen time lies between them, so the longest seen
+stretches stay apart. What was joined early would be joined later too; so a run that was stopped
+and resumed stores the same gaps.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 from streammem.core.types import Gap
 
@@ -13,8 +14,6 @@ MIN_GAPS = 16
 _BYTES_PER_GAP = 32 * 1024
 _REASON_BYTES = 120
 _MIXED = "several reasons"
-_FIRST_HOLE_S = 2.0**-6
-_LAST_HOLE_S = 2.0**40
 
 
 def gap_limit(budget_bytes: int) -> int:
@@ -29,23 +28,27 @@ def bound_gaps(gaps: Iterable[Gap], limit: int) -> tuple[Gap, ...]:
     """
     bounded = tuple(gaps)
     if len(bounded) > limit:
-        bounded = tuple(sorted(bounded, key=lambda gap: (gap.start_s, gap.end_s)))
-    hole_s = _FIRST_HOLE_S
-    while len(bounded) > limit:
-        bounded = _join(bounded, hole_s)
-        hole_s = hole_s * 2 if hole_s < _LAST_HOLE_S else float("inf")
+        bounded = _join(sorted(bounded, key=lambda gap: (gap.start_s, gap.end_s)), limit)
     return tuple(_short(gap) for gap in bounded)
 
 
-def _join(gaps: Iterable[Gap], hole_s: float) -> tuple[Gap, ...]:
-    joined: list[Gap] = []
-    for gap in gaps:
-        last = joined[-1] if joined else None
-        if last is not None and gap.start_s - last.end_s <= hole_s:
+def _join(gaps: Sequence[Gap], limit: int) -> tuple[Gap, ...]:
+    """Gaps sorted by start, joined but for the `limit - 1` longest seen stretches between them.
+
+    Of equal stretches the earlier stay.
+    """
+    reached = accumulate((gap.end_s for gap in gaps), max)
+    seen_s = [gap.start_s - end_s for gap, end_s in zip(gaps[1:], reached, strict=False)]
+    longest = sorted(range(len(seen_s)), key=lambda place: (-seen_s[place], place))
+    apart = set(longest[: limit - 1])
+    joined = [gaps[0]]
+    for place, gap in enumerate(gaps[1:]):
+        last = joined[-1]
+        if place in apart:
+            joined.append(gap)
+        else:
             reason = last.reason if last.reason == gap.reason else _MIXED
             joined[-1] = Gap(last.start_s, max(last.end_s, gap.end_s), reason)
-        else:
-            joined.append(gap)
     return tuple(joined)
 
 

@@ -11,9 +11,10 @@ from typing import Any
 from streammem.core.errors import MemoryFileError, StreamMemError, UsageError
 from streammem.storage.library_index import LibraryIndex, Stamp, stamp
 from streammem.storage.lock import WriterLock, folder_lock
-from streammem.storage.memory_file import read_meta, remove_side_files
+from streammem.storage.memory_file import read_meta
 from streammem.storage.placeholder import read_placeholder, write_placeholder
 from streammem.storage.records import MetaView
+from streammem.storage.side_files import remove_side_files
 from streammem.storage.usage import usage_path
 
 SUFFIX = ".smem"

@@ -8,7 +8,8 @@ transaction open for longer than readers may.
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,9 +20,11 @@ from streammem.core.budget import BudgetPlan
 from streammem.core.errors import UsageError
 from streammem.storage.chunks import ChunkChanges, plan_changes
 from streammem.storage.connection import BUSY_S, drop_log, open_for_writing, reading, translated
+from streammem.storage.cue_index import CueIndex
+from streammem.storage.cue_rows import CueSize, get_cue_sizes, get_cues, put_cues, size_of, storable
 from streammem.storage.gaps import gap_limit
 from streammem.storage.lock import WriterLock
-from streammem.storage.pages import chunk_bytes, cue_charge, thumbnail_charge
+from streammem.storage.pages import chunk_bytes, thumbnail_charge
 from streammem.storage.placeholder import read_placeholder
 from streammem.storage.records import (
     Commit,
@@ -32,21 +35,31 @@ from streammem.storage.records import (
 )
 from streammem.storage.rows import (
     COMMIT_ROW,
+    LISTENING_ROW,
+    TALLY_ROW,
     get_commit_record,
     get_file_bytes,
     get_memory,
     get_settings,
     get_thumbnail,
-    put_cues,
     put_record,
+    put_state,
     put_thumbnails,
-    storable_cue,
 )
 from streammem.storage.schema import create_database
 from streammem.storage.shares import check_shares, log_bytes
+from streammem.storage.side_files import remove_side_files, unfinished_path
 from streammem.storage.usage import trim_usage
+from streammem.text.rows import CueRow
 
-__all__ = ["MemoryWriter", "read_memory", "read_meta", "read_thumbnail", "thumbnail_charge"]
+__all__ = [
+    "MemoryWriter",
+    "read_memory",
+    "read_meta",
+    "read_thumbnail",
+    "read_with_cues",
+    "thumbnail_charge",
+]
 
 # Readers copy and leave within a second.
 _READER_S = 2.0
@@ -66,6 +79,7 @@ class MemoryWriter:
         self._closed = False
         self._sections: Mapping[str, bytes]
         self._thumbnails: dict[int, int]
+        self._cues: dict[int, CueSize]
         self._record: CommitRecord
         self._in_doubt = False
         with ExitStack() as on_failure, translated(path):
@@ -97,8 +111,8 @@ class MemoryWriter:
             with translated(path):
                 # A log of a memory that was removed would be replayed into this one.
                 remove_side_files(path)
-                create_database(_unfinished_path(path), meta, plan)
-                _unfinished_path(path).replace(path)
+                create_database(unfinished_path(path), meta, plan)
+                unfinished_path(path).replace(path)
         except BaseException:
             lock.release()
             raise
@@ -159,7 +173,19 @@ class MemoryWriter:
             thumbnail_bytes=record.thumbnail_bytes,
             cue_bytes=record.cue_bytes,
             cue_counts=record.cue_counts,
+            cue_next_id=record.cue_next_id,
+            listening=self._listening,
+            word_tally=self._word_tally,
         )
+
+    def cue_rows(self) -> tuple[CueRow, ...]:
+        """Every cue of the last commit, in the order of the numbers.
+
+        Raises:
+            MemoryFileError: one of them is not what was written.
+        """
+        with translated(self.path):
+            return get_cues(self._connection)
 
     def commit(self, commit: Commit) -> None:
         """Put everything in it on disk in one transaction, or nothing.
@@ -168,7 +194,7 @@ class MemoryWriter:
             BudgetError: it exceeds a share of the budget, or the disk is full; the last commit
                 stays, and the writer can go on.
         """
-        cues = tuple(storable_cue(cue) for cue in commit.cues)
+        cues = tuple(storable(row) for row in commit.cues)
         commit = replace(commit, sections=dict(commit.sections), cues=cues)
         if self._in_doubt:
             with translated(self.path):
@@ -186,7 +212,9 @@ class MemoryWriter:
             commit.sections,
             chunk_bytes(self.plan.page_bytes),
         )
-        record = self._next_record(commit, changes, thumbnails)
+        cue_sizes = {n: size for n, size in self._cues.items() if n not in commit.cues_dropped}
+        cue_sizes |= {row.id: size_of(row, self.plan.page_bytes) for row in cues}
+        record = self._next_record(commit, changes, thumbnails, cue_sizes.values())
         check_shares(self.plan, commit, record, thumbnails.values())
         with translated(self.path, self.plan):
             self._make_room(changes, commit)
@@ -202,7 +230,8 @@ class MemoryWriter:
                 raise
         absorbed_more = record.usage_absorbed != self._record.usage_absorbed
         self._sections, self._record = commit.sections, record
-        self._thumbnails, self._in_doubt = thumbnails, False
+        self._thumbnails, self._cues, self._in_doubt = thumbnails, cue_sizes, False
+        self._listening, self._word_tally = commit.listening, commit.word_tally
         if absorbed_more:
             trim_usage(self.path, record.usage_absorbed)
         if self.wal_bytes > self.plan.wal_bytes // 2:
@@ -241,24 +270,24 @@ class MemoryWriter:
         try:
             stored = get_memory(self._connection, self.path)
             self._record = get_commit_record(self._connection)
+            self._cues = get_cue_sizes(self._connection, stored.plan.page_bytes)
         finally:
             # SQLite may have ended it already when the machine's memory ran out.
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
         self._sections = stored.sections
+        self._listening, self._word_tally = stored.listening, stored.word_tally
         self._thumbnails = dict(zip(stored.thumbnail_keys, stored.thumbnail_lengths, strict=True))
         self._in_doubt = False
         return stored
 
     def _next_record(
-        self, commit: Commit, changes: ChunkChanges, thumbnails: Mapping[int, int]
+        self,
+        commit: Commit,
+        changes: ChunkChanges,
+        thumbnails: Mapping[int, int],
+        cues: Collection[CueSize],
     ) -> CommitRecord:
-        before = self._record
-        counts = dict(before.cue_counts)
-        lengths = [len(cue.text.encode()) for cue in commit.cues]
-        for cue in commit.cues:
-            counts[cue.channel.value] = counts.get(cue.channel.value, 0) + 1
-        charge = sum(cue_charge(length, self.plan.page_bytes) for length in lengths)
         return CommitRecord(
             progress=commit.progress.bounded(gap_limit(self.plan.total_bytes)),
             cell_counts=dict(commit.cell_counts),
@@ -267,9 +296,10 @@ class MemoryWriter:
             sections=changes.records,
             thumbnail_count=len(thumbnails),
             thumbnail_bytes=sum(thumbnails.values()),
-            cue_counts=counts,
-            cue_bytes=before.cue_bytes + sum(lengths),
-            cue_charge=before.cue_charge + charge,
+            cue_counts=dict(Counter(cue.channel for cue in cues)),
+            cue_bytes=sum(cue.text_bytes for cue in cues),
+            cue_charge=sum(cue.charge_bytes for cue in cues),
+            cue_next_id=commit.cue_next_id,
         )
 
     def _write(
@@ -286,12 +316,17 @@ class MemoryWriter:
             changes.writes,
         )
         put_thumbnails(connection, (), sorted(commit.thumbnails_added.items()))
-        put_cues(connection, commit.cues)
+        put_cues(connection, commit.cues, commit.cues_dropped)
+        put_state(connection, LISTENING_ROW, commit.listening)
+        if commit.word_tally != self._word_tally:
+            put_state(connection, TALLY_ROW, commit.word_tally)
         put_record(connection, COMMIT_ROW, record.to_json())
 
     def _make_room(self, changes: ChunkChanges, commit: Commit) -> None:
         """Empty the log if this commit might make it outgrow its bound."""
-        if self.wal_bytes + log_bytes(self.plan, changes, commit) > self.plan.wal_bytes:
+        rewritten = self._record.cue_charge if commit.cues_dropped else 0
+        wanted = log_bytes(self.plan, changes, commit) + rewritten
+        if self.wal_bytes + wanted > self.plan.wal_bytes:
             self._empty_log(wait_s=_READER_S)
 
     def _empty_log(self, wait_s: float) -> None:
@@ -312,6 +347,18 @@ def read_memory(path: Path) -> StoredMemory:
     """
     with reading(path) as connection:
         return get_memory(connection, path)
+
+
+def read_with_cues(path: Path) -> tuple[StoredMemory, CueIndex | None]:
+    """The memory as its last commit left it, and its cues; None where it holds none.
+
+    Raises:
+        UsageError: there is no such file.
+        MemoryFileError: it is not a memory, damaged or newer.
+    """
+    with reading(path) as connection:
+        stored = get_memory(connection, path)
+        return stored, CueIndex(connection) if stored.cue_counts else None
 
 
 def read_meta(path: Path) -> MetaView:
@@ -343,19 +390,3 @@ def read_thumbnail(path: Path, pts_us: int) -> bytes | None:
     """
     with reading(path) as connection:
         return get_thumbnail(connection, pts_us)
-
-
-def side_files(path: Path) -> list[Path]:
-    """Files that SQLite, or an interrupted `create`, may leave beside a memory."""
-    sides = [path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "-journal")]
-    return [*sides, _unfinished_path(path)]
-
-
-def remove_side_files(path: Path) -> None:
-    """Remove what lies beside a memory that is not there; the caller holds its lock."""
-    for file in side_files(path):
-        file.unlink(missing_ok=True)
-
-
-def _unfinished_path(path: Path) -> Path:
-    return path.with_name(f".{path.name}.new")

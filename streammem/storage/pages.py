@@ -59,13 +59,13 @@ def section_charge(length_bytes: int, page_bytes: int) -> int:
     return charge + (row_charge(rest + _LARGEST_VARINT_HEADER, page_bytes) if rest else 0)
 
 
-def cue_charge(text_bytes: int, page_bytes: int) -> int:
+def cue_charge(text_bytes: int, page_bytes: int, details_bytes: int = 0) -> int:
     """The most bytes of pages that a cue of this many UTF-8 bytes costs, index included.
 
     Cues are only appended, so a leaf is left when the next cue does not fit: small ones waste
-    at most a third of their size, larger ones at most a page.
+    at most a third of their size, larger ones at most a page. Details are not indexed.
     """
-    row = text_bytes + _CUE_ROW_BYTES
+    row = text_bytes + details_bytes + _CUE_ROW_BYTES
     if row <= page_bytes // 4:
         row = row * 4 // 3
     elif row <= page_bytes // 2:
@@ -73,6 +73,11 @@ def cue_charge(text_bytes: int, page_bytes: int) -> int:
     else:
         row = row_charge(row, page_bytes)
     return row + _INDEX_BYTES_PER_TEXT_BYTE * text_bytes + _INDEX_ROW_BYTES
+
+
+def cue_room(cue_share_bytes: int, page_bytes: int) -> int:
+    """What the charges of all cues may come to: the share without the index's own pages."""
+    return max(0, cue_share_bytes - INDEX_PAGES * page_bytes)
 
 
 def _largest_local(page_bytes: int) -> int:

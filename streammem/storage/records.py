@@ -12,7 +12,6 @@ from typing import Any, NamedTuple, Self
 
 from streammem.core.budget import BudgetPlan
 from streammem.core.types import (
-    Cue,
     EncoderSpec,
     FrameCounts,
     Gap,
@@ -22,6 +21,7 @@ from streammem.core.types import (
     TrackInfo,
 )
 from streammem.storage.gaps import bound_gaps, shorten
+from streammem.text.rows import CueRow
 
 MAX_TRACKS = 16
 _TITLE_BYTES = 48
@@ -33,7 +33,8 @@ class MemoryMeta:
     """What is fixed when a memory is begun. Times of `recorded_at`, `created_at`: unix seconds.
 
     `source` is printable (no credentials); `source_path` is a hint where the file was and never
-    needed; `reader` holds decoding settings as JSON-able values.
+    needed; `reader` holds decoding settings as JSON-able values, `perception` what text and
+    sound are read with: extras used, models, side-car files, and what was not there.
     """
 
     memory_id: str
@@ -53,6 +54,7 @@ class MemoryMeta:
     created_at: float
     recorded_at: float | None
     version: str
+    perception: dict[str, Any] = field(default_factory=dict)
 
     def settings_key(self) -> dict[str, Any]:
         """What must be equal for a second run over the same source to change nothing."""
@@ -186,6 +188,9 @@ class Commit:
     `sections` is the whole state of the memory by part; only what changed is written.
     Thumbnails are WebP bytes by presentation time in integer microseconds; dropped ones go
     before added ones come. `usage_absorbed` is how far the usage log has been absorbed.
+    `cues` are appended after those in `cues_dropped` went; `cue_next_id` is the number of the
+    next one. `listening` is what the readers of text and sound need to go on from here,
+    `word_tally` how often each word was said so far.
     """
 
     sections: Mapping[str, bytes]
@@ -195,7 +200,11 @@ class Commit:
     cell_counts: Mapping[str, int] = field(default_factory=dict)
     tier_bytes: Mapping[str, int] = field(default_factory=dict)
     usage_absorbed: int = 0
-    cues: tuple[Cue, ...] = ()
+    cues: tuple[CueRow, ...] = ()
+    cues_dropped: frozenset[int] = frozenset()
+    cue_next_id: int = 1
+    listening: bytes = b""
+    word_tally: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +230,7 @@ class CommitRecord:
     cue_counts: dict[str, int] = field(default_factory=dict)
     cue_bytes: int = 0
     cue_charge: int = 0
+    cue_next_id: int = 1
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary that `from_json` turns back into an equal record."""
@@ -247,6 +257,7 @@ _COMMIT_FIELDS = (
     "cue_counts",
     "cue_bytes",
     "cue_charge",
+    "cue_next_id",
 )
 
 
@@ -272,6 +283,9 @@ class StoredMemory:
     thumbnail_bytes: int
     cue_bytes: int
     cue_counts: dict[str, int]
+    cue_next_id: int
+    listening: bytes
+    word_tally: bytes
 
 
 class MetaView(NamedTuple):

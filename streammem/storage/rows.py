@@ -1,10 +1,6 @@
-"""Reads and writes single rows of an opened memory file; each is checked against its sum.
-
-SQLite does not notice a flipped bit inside a value, so every row carries a CRC-32 of its own.
-"""
+"""Reads and writes single rows of an opened memory file; each is checked against its sum."""
 
 import sqlite3
-import zlib
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -12,29 +8,14 @@ from typing import Any
 
 from streammem.core.budget import BudgetPlan
 from streammem.core.errors import MemoryFileError
-from streammem.core.types import Channel, Cue
+from streammem.storage.checksum import crc
 from streammem.storage.chunks import join_sections
 from streammem.storage.records import CommitRecord, MemoryMeta, StoredMemory, dump_json, load_json
 
 SETTINGS_ROW = 1
 COMMIT_ROW = 2
-
-
-def crc(data: bytes) -> int:
-    """CRC-32 as a signed number, which SQLite keeps in four bytes."""
-    value = zlib.crc32(data)
-    return value - (1 << 32) if value >= 1 << 31 else value
-
-
-def storable_cue(cue: Cue) -> Cue:
-    """The cue as it will come back: times as float64, characters that are no Unicode replaced."""
-    text = cue.text.encode("utf-8", "replace").decode("utf-8")
-    return Cue(float(cue.start_s), float(cue.end_s), text, Channel(cue.channel))
-
-
-def cue_crc(cue: Cue) -> int:
-    """The sum of everything in a cue."""
-    return crc(dump_json([cue.start_s, cue.end_s, cue.channel.value, cue.text]))
+LISTENING_ROW = 3
+TALLY_ROW = 4
 
 
 def put_record(connection: sqlite3.Connection, row: int, data: dict[str, Any]) -> None:
@@ -87,6 +68,30 @@ def _get_record(connection: sqlite3.Connection, row: int) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise _damaged("a record")
     return data
+
+
+def put_state(connection: sqlite3.Connection, row: int, state: bytes) -> None:
+    """Write one of the rows of plain bytes, or remove it where there are none."""
+    if state:
+        connection.execute(
+            "INSERT OR REPLACE INTO record(id,crc,body) VALUES(?,?,?)", (row, crc(state), state)
+        )
+    else:
+        connection.execute("DELETE FROM record WHERE id=?", (row,))
+
+
+def get_state(connection: sqlite3.Connection, row: int) -> bytes:
+    """What `put_state` wrote, empty where there is none.
+
+    Raises:
+        MemoryFileError: it is damaged.
+    """
+    found = connection.execute("SELECT crc,body FROM record WHERE id=?", (row,)).fetchone()
+    if found is None:
+        return b""
+    if not isinstance(found[1], bytes) or crc(found[1]) != found[0]:
+        raise _damaged("the state of listening" if row == LISTENING_ROW else "the tally of words")
+    return found[1]
 
 
 def get_file_bytes(connection: sqlite3.Connection) -> int:
@@ -145,6 +150,9 @@ def get_memory(connection: sqlite3.Connection, path: Path) -> StoredMemory:
         thumbnail_bytes=record.thumbnail_bytes,
         cue_bytes=record.cue_bytes,
         cue_counts=record.cue_counts,
+        cue_next_id=record.cue_next_id,
+        listening=get_state(connection, LISTENING_ROW),
+        word_tally=get_state(connection, TALLY_ROW),
     )
 
 
@@ -157,17 +165,6 @@ def put_thumbnails(
         "INSERT INTO thumbnail(pts_us,crc,webp) VALUES(?,?,?)",
         ((key, crc(webp), webp) for key, webp in added),
     )
-
-
-def put_cues(connection: sqlite3.Connection, cues: Iterable[Cue]) -> None:
-    """Append timed texts and index them."""
-    (last,) = connection.execute("SELECT coalesce(max(id),0) FROM cue").fetchone()
-    for number, cue in enumerate(cues, last + 1):
-        connection.execute(
-            "INSERT INTO cue(id,start_s,end_s,channel,crc,text) VALUES(?,?,?,?,?,?)",
-            (number, cue.start_s, cue.end_s, cue.channel.value, cue_crc(cue), cue.text),
-        )
-        connection.execute("INSERT INTO cue_text(rowid,text) VALUES(?,?)", (number, cue.text))
 
 
 def _damaged(what: str, error: Exception | None = None) -> MemoryFileError:

@@ -9,6 +9,11 @@ from streammem.core.errors import MemoryFileError, MissingError
 from streammem.storage.records import CommitRecord, MemoryMeta, Progress
 from streammem.storage.rows import COMMIT_ROW, SETTINGS_ROW, put_record, settings_to_json
 
+# Of schema 2, never edited: without positions and lengths the index takes a third of the text.
+CREATE_CUE_TEXT = (
+    "CREATE VIRTUAL TABLE cue_text USING fts5(text,content='cue',content_rowid='id',"
+    "detail='none',columnsize=0,tokenize='unicode61 remove_diacritics 2')"
+)
 APPLICATION_ID = int.from_bytes(b"SMEM", "big")
 
 
@@ -31,14 +36,22 @@ def _create_cues(connection: sqlite3.Connection) -> None:
     for statement in (
         "CREATE TABLE cue(id INTEGER PRIMARY KEY,start_s REAL NOT NULL,end_s REAL NOT NULL,"
         "channel TEXT NOT NULL,crc INT NOT NULL,text TEXT NOT NULL)",
-        "CREATE VIRTUAL TABLE cue_text USING fts5(text,content='cue',content_rowid='id',"
-        "detail='none',columnsize=0,tokenize='unicode61 remove_diacritics 2')",
+        CREATE_CUE_TEXT,
     ):
         connection.execute(statement)
 
 
+def _add_cue_details(connection: sqlite3.Connection) -> None:
+    """Schema 3: confidence, language, word times and the code of the meaning of a cue."""
+    connection.execute("ALTER TABLE cue ADD COLUMN details BLOB NOT NULL DEFAULT x''")
+
+
 # Step n leads from schema n to schema n + 1. Steps that were released are never edited.
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_create_base, _create_cues)
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    _create_base,
+    _create_cues,
+    _add_cue_details,
+)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from streammem.core.budget import BudgetPlan, format_bytes
 from streammem.core.errors import BudgetError
 from streammem.storage.chunks import MAX_SECTIONS, ChunkChanges
-from streammem.storage.pages import INDEX_PAGES, cue_charge, thumbnail_charge
+from streammem.storage.cue_rows import size_of
+from streammem.storage.pages import cue_room, row_charge, thumbnail_charge
 from streammem.storage.records import Commit, CommitRecord
 
 # What a commit writes besides chunks, pictures and cues: records, tree pages, full-text index.
@@ -29,15 +30,18 @@ def check_shares(
     """
     store_bytes = sum(map(len, commit.sections.values()))
     pictures = sum(thumbnail_charge(length, plan.page_bytes) for length in thumbnail_lengths)
-    cue_room = max(0, plan.cue_bytes - INDEX_PAGES * plan.page_bytes)
+    room = cue_room(plan.cue_bytes, plan.page_bytes)
+    timed_text = record.cue_charge
+    for state in (commit.listening, commit.word_tally):
+        timed_text += row_charge(len(state), plan.page_bytes) if state else 0
     if len(commit.sections) > MAX_SECTIONS:
         raise _exceeded(f"{len(commit.sections)} sections", f"{MAX_SECTIONS} of them")
     if store_bytes > plan.store_bytes:
         raise _exceeded(f"{store_bytes} bytes of cells", format_bytes(plan.store_bytes))
     if pictures > plan.thumbnail_bytes:
         raise _exceeded(f"{pictures} bytes of pictures", format_bytes(plan.thumbnail_bytes))
-    if commit.cues and record.cue_charge > cue_room:
-        raise _exceeded(f"{record.cue_charge} bytes of timed text", format_bytes(cue_room))
+    if timed_text > room and (commit.cues or commit.listening or commit.word_tally):
+        raise _exceeded(f"{timed_text} bytes of timed text", format_bytes(room))
 
 
 def log_bytes(plan: BudgetPlan, changes: ChunkChanges, commit: Commit) -> int:
@@ -45,7 +49,8 @@ def log_bytes(plan: BudgetPlan, changes: ChunkChanges, commit: Commit) -> int:
     page_bytes = plan.page_bytes
     written = sum(len(body) + 2 * page_bytes for _, body in changes.writes)
     written += sum(len(webp) + 2 * page_bytes for webp in commit.thumbnails_added.values())
-    written += sum(cue_charge(len(cue.text.encode()), page_bytes) for cue in commit.cues)
+    written += sum(size_of(row, page_bytes).charge_bytes for row in commit.cues)
+    written += len(commit.listening) + len(commit.word_tally)
     pages = written // page_bytes + _LOG_MARGIN_PAGES
     return pages * (page_bytes + _FRAME_HEADER_BYTES)
 

@@ -5,6 +5,7 @@ full-text index can be asked to check itself, which SQLite regards as writing.
 """
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,12 +13,11 @@ from pathlib import Path
 
 from streammem.core.budget import BudgetPlan, format_bytes
 from streammem.core.errors import MemoryFileError
-from streammem.core.types import Channel, Cue
 from streammem.storage.connection import copy_to_memory, reading, translated
-from streammem.storage.pages import cue_charge, thumbnail_charge
+from streammem.storage.cue_rows import find_bad_cues, get_cue_sizes
+from streammem.storage.pages import cue_room, thumbnail_charge
 from streammem.storage.records import CommitRecord, MemoryMeta, Progress
 from streammem.storage.rows import (
-    cue_crc,
     get_commit_record,
     get_file_bytes,
     get_memory,
@@ -27,7 +27,6 @@ from streammem.storage.rows import (
 )
 from streammem.storage.schema import MIGRATIONS
 
-_CHANNELS = frozenset(channel.value for channel in Channel)
 InspectSections = Callable[[Mapping[str, bytes]], Iterable[str]]
 
 
@@ -206,18 +205,16 @@ def _check_cues(connection: sqlite3.Connection) -> Iterator[str]:
 def _cue_problems(
     connection: sqlite3.Connection, record: CommitRecord, plan: BudgetPlan
 ) -> Iterator[str]:
-    counts: dict[str, int] = {}
-    text_bytes = charge = 0
-    rows = connection.execute("SELECT id,start_s,end_s,text,channel,crc FROM cue ORDER BY id")
-    for number, start_s, end_s, text, channel, stored_crc in rows.fetchall():
-        known = channel in _CHANNELS
-        if not known or cue_crc(Cue(start_s, end_s, text, Channel(channel))) != stored_crc:
-            yield f"cue {number} is not what was written"
-            continue
-        counts[channel] = counts.get(channel, 0) + 1
-        text_bytes += len(text.encode())
-        charge += cue_charge(len(text.encode()), plan.page_bytes)
+    yield from find_bad_cues(connection)
+    sizes = get_cue_sizes(connection, plan.page_bytes)
+    counts = dict(Counter(size.channel for size in sizes.values()))
     if counts != record.cue_counts:
         yield f"there are cues {counts}, {record.cue_counts} were recorded"
+    text_bytes = sum(size.text_bytes for size in sizes.values())
+    charge = sum(size.charge_bytes for size in sizes.values())
     if (text_bytes, charge) != (record.cue_bytes, record.cue_charge):
         yield "the cues do not have the size that was recorded"
+    if charge > cue_room(plan.cue_bytes, plan.page_bytes):
+        yield f"the cues take {charge} bytes, their share is {plan.cue_bytes}"
+    if sizes and max(sizes) >= record.cue_next_id:
+        yield "the number of the next cue is taken"

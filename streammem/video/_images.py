@@ -29,6 +29,7 @@ class ImagesReader(FrameReader):
         self._files = image_files(source)
         first, self.info = self._describe(source)
         self._size = scaled_size(*first.size, options.short_side_px)
+        self._detail_size = scaled_size(*first.size, options.detail_short_side_px)
 
     def close(self) -> None:
         """Nothing stays open between pictures."""
@@ -61,13 +62,19 @@ class ImagesReader(FrameReader):
             yield Picture(number / IMAGE_RATE_HZ, 1.0 / IMAGE_RATE_HZ, self._files[number])
 
     def _pixels(self, content: Any) -> Pixels:
+        return self._fitted(content, self._size, self.options.short_side_px)
+
+    def _detail(self, content: Any) -> Pixels | None:
+        return self._fitted(content, self._detail_size, self.options.detail_short_side_px)
+
+    def _fitted(self, content: Any, size: tuple[int, int], short_side_px: int | None) -> Pixels:
         image, _, _ = _upright(content)
         # The first picture fixes the size; others keep their shape, with black beside it.
-        own = scaled_size(*image.size, self.options.short_side_px)
-        if own == self._size:
+        own = scaled_size(*image.size, short_side_px)
+        if own == size:
             fitted = image if image.size == own else image.resize(own, Image.Resampling.BICUBIC)
         else:
-            fitted = ImageOps.pad(image, self._size, Image.Resampling.BICUBIC)
+            fitted = ImageOps.pad(image, size, Image.Resampling.BICUBIC)
         return np.array(fitted, np.uint8, order="C").transpose(2, 0, 1)
 
     def _end(self) -> StreamEnd:

@@ -5,11 +5,13 @@ PyAV discards FFmpeg's log unless told otherwise, so nothing of it reaches the t
 
 import math
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from typing import Any
 
 import av
 import numpy as np
 from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
 from av.codec.context import ThreadType
 from av.container import InputContainer
 from av.stream import Disposition, Stream
@@ -18,7 +20,8 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from streammem.core.errors import SourceError
-from streammem.core.types import AudioChunk, Channel, Cue, Pixels
+from streammem.core.languages import two_letters
+from streammem.core.types import Channel, Cue, Floats, Pixels
 from streammem.video.container_facts import (
     clockwise,
     declared,
@@ -27,20 +30,20 @@ from streammem.video.container_facts import (
     seconds,
 )
 from streammem.video.cue_text import plain_text
+from streammem.video.first_picture import up_to_picture, with_head
 from streammem.video.nal_units import holds_picture, length_bytes
 from streammem.video.protocols import OpenPlan
 from streammem.video.reader import Picture, PictureError, ReaderOptions
 from streammem.video.sampling import StreamEnd, may_skip_nonref, tail_tolerance_s
+from streammem.video.sound_clock import PieceEar, SoundPiece, mono_scale, sixteen_bits
 from streammem.video.source_errors import cannot_open, no_video, unknown_codec
 
 # A key frame right at the wanted time may follow frames that are shown before it; starting a
 # little earlier avoids a second attempt there.
 SEEK_MARGIN_S = 0.5
 MAX_READ_FAILURES = 8
-AUDIO_JUMP_S = 0.1
 UNTIMED_CUE_S = 5.0
 UNDECODABLE = "the data cannot be decoded"
-_BITMAP_SUBTITLES = frozenset({"dvdsub", "dvbsub", "pgssub", "xsub"})
 
 
 def open_container(plan: OpenPlan, shown: str) -> InputContainer:
@@ -86,7 +89,9 @@ def pick_video(container: InputContainer, shown: str) -> VideoStream:
 class Pass:
     """One opened container and the decoding of its video track from where it stands."""
 
-    def __init__(self, plan: OpenPlan, shown: str, options: ReaderOptions) -> None:
+    def __init__(
+        self, plan: OpenPlan, shown: str, options: ReaderOptions, ear: PieceEar | None = None
+    ) -> None:
         self.container = open_container(plan, shown)
         try:
             self.track = pick_video(self.container, shown)
@@ -109,6 +114,8 @@ class Pass:
         # The whole container's length may be another track's, and headers err. It tells of missing
         # pictures only where the file is cut off, or where no track at all gets that far.
         self._others: list[Stream] = list(self.container.streams.audio) if shared else []
+        self._ear = ear
+        self._heard = pick_sound(self.container) if ear is not None else None
         self._declared_end_s = None if shared and plan.whole else ends_s
         self._seen_end = -math.inf
         self._reached_s = -math.inf
@@ -143,7 +150,7 @@ class Pass:
         # Times that were made up by counting do not tell where a seek has led.
         if not head or head[-1].content is None or head[-1].pts_s > from_s or self._untimed:
             return None
-        return _chained(head, pictures)
+        return with_head(head, pictures)
 
     def pictures(self) -> Generator[Picture, None, None]:
         """Pictures in presentation order, damage in the order it is met."""
@@ -156,6 +163,8 @@ class Pass:
                 continue
             if packet is not None and packet.stream_index != index:
                 self._reach(packet)
+                if self._ear is not None and packet.stream == self._heard:
+                    self._ear.hear(packet_pieces(packet, packet.stream))
                 continue
             if last_ticks is None and packet is not None:
                 self._examine(packet)
@@ -239,9 +248,10 @@ class Pass:
     def _packets(self) -> Iterator[Any]:
         """Packets, at last one that drains the decoder; a text where reading failed."""
         failures = 0
+        tracks = list(dict.fromkeys([self.track, *self._others, *filter(None, [self._heard])]))
         while failures < MAX_READ_FAILURES:
             try:
-                for packet in self.container.demux(self.track, *self._others):
+                for packet in self.container.demux(*tracks):
                     failures = 0
                     yield packet
             except (av.ExitError, av.TimeoutError):
@@ -262,23 +272,6 @@ class Pass:
         if packet.pts is not None and packet.time_base is not None:
             ends = packet.pts + (packet.duration or 0)
             self._reached_s = max(self._reached_s, float(ends * packet.time_base))
-
-
-def up_to_picture(pictures: Iterator[Picture]) -> list[Picture]:
-    """Damage up to and with the first usable picture, if there is one."""
-    head: list[Picture] = []
-    for item in pictures:
-        head.append(item)
-        if item.content is not None:
-            break
-    return head
-
-
-def _chained(
-    head: list[Picture], rest: Generator[Picture, None, None]
-) -> Generator[Picture, None, None]:
-    yield from head
-    yield from rest
 
 
 class Scaler:
@@ -308,59 +301,66 @@ class Scaler:
         return np.ascontiguousarray(upright).transpose(2, 0, 1)
 
 
-def sound(container: InputContainer, sample_rate_hz: int) -> Iterator[AudioChunk]:
-    """The first audio track, mono and resampled; damaged packets are left out."""
-    tracks = [s for s in container.streams.audio if s.codec_context is not None]
-    clock = _SoundClock(sample_rate_hz)
-    for packet in _demux(container, tracks[0]) if tracks else ():
-        try:
-            frames = packet.decode()
-        except av.FFmpegError:
-            continue
-        for frame in frames:
-            yield from clock.resampled(frame)
-    yield from clock.rest()
+def pick_sound(container: InputContainer) -> AudioStream | None:
+    """The audio track to listen to: the default one, else the first that can be decoded."""
+    known = [s for s in container.streams.audio if s.codec_context is not None]
+    default = [s for s in known if s.disposition & Disposition.default]
+    return next(iter(default or known), None)
 
 
-class _SoundClock:
-    """Resamples audio frames and tells each chunk's time, starting anew where the times jump."""
+def seek_sound(container: InputContainer, track: AudioStream, from_s: float) -> bool:
+    """Move to packets at or before a time; False where the container cannot."""
+    try:
+        container.seek(int(from_s / (track.time_base or 1)), stream=track)
+    except av.FFmpegError:
+        return False
+    return True
+
+
+def sound_pieces(container: InputContainer, track: AudioStream) -> Iterator[SoundPiece]:
+    """The decoded blocks of an audio track from where the container stands, and its damage."""
+    try:
+        for packet in container.demux(track):
+            yield from packet_pieces(packet, track)
+    except IndexError:
+        return
+    except av.FFmpegError as error:
+        yield SoundPiece(None, 0.0, None, f"reading failed: {error.strerror or error}")
+
+
+def packet_pieces(packet: Any, track: AudioStream) -> Iterator[SoundPiece]:
+    """The decoded blocks of one packet, or its damage."""
+    try:
+        frames = packet.decode()
+    except av.FFmpegError:
+        lasts_s = seconds(packet.duration, track) or 0.0
+        if packet.size:
+            yield SoundPiece(seconds(packet.pts, track), lasts_s, None, UNDECODABLE)
+        return
+    for frame in frames:
+        yield SoundPiece(seconds(frame.pts, frame), frame.samples / frame.sample_rate, frame)
+
+
+class Mixer:
+    """Turns decoded blocks of one format into mono samples of one rate."""
 
     def __init__(self, sample_rate_hz: int) -> None:
-        self._rate_hz = sample_rate_hz
-        self._resampler: AudioResampler | None = None
-        self._next_s = 0.0
-        self._expected_s = 0.0
+        self._resampler = AudioResampler(format="flt", layout="mono", rate=sample_rate_hz)
+        self._scale = 1.0
 
-    def resampled(self, frame: Any) -> Iterator[AudioChunk]:
-        """The chunks that become ready with a decoded frame."""
-        given_s = self._expected_s if frame.time is None else float(frame.time)
-        if self._resampler is None or abs(given_s - self._expected_s) > AUDIO_JUMP_S:
-            yield from self.rest()
-            self._resampler = AudioResampler(format="flt", layout="mono", rate=self._rate_hz)
-            self._next_s = self._expected_s = given_s
-        self._expected_s += frame.samples / frame.sample_rate
-        yield from self._chunks(self._resampler, frame)
-
-    def rest(self) -> Iterator[AudioChunk]:
-        """What the resampler still holds."""
-        if self._resampler is not None:
-            yield from self._chunks(self._resampler, None)
-            self._resampler = None
-
-    def _chunks(self, resampler: AudioResampler, frame: Any) -> Iterator[AudioChunk]:
-        for out in resampler.resample(frame):
-            samples = np.array(out.to_ndarray(), np.float32).reshape(-1)
-            if len(samples):
-                yield AudioChunk(samples, self._next_s, self._rate_hz)
-                self._next_s += len(samples) / self._rate_hz
+    def mix(self, frame: Any) -> Floats:
+        """float32 `[S]` that are ready with a block, or with None the rest."""
+        if frame is not None:
+            self._scale = mono_scale(frame.layout.nb_channels)
+        blocks = [out for out in self._resampler.resample(frame) if out is not None]
+        return sixteen_bits([out.to_ndarray().reshape(-1) for out in blocks], self._scale)
 
 
-def cues(container: InputContainer) -> Iterator[Cue]:
-    """The first text track's events without markup; one without a length lasts to the next."""
-    known = [s for s in container.streams.subtitles if s.codec_context is not None]
-    texts = [s for s in known if s.codec_context.name not in _BITMAP_SUBTITLES]
+def cues(container: InputContainer, track: Stream) -> Iterator[Cue]:
+    """A text track's events without markup; one without a length lasts to the next."""
+    language = two_letters(track.language)
     held: Cue | None = None
-    for packet in _demux(container, texts[0]) if texts else ():
+    for packet in _demux(container, track):
         begins_s = seconds(packet.pts, packet.stream)
         try:
             events = packet.decode() if packet.size else []
@@ -369,11 +369,12 @@ def cues(container: InputContainer) -> Iterator[Cue]:
         if begins_s is None:
             continue
         if held is not None:
-            yield Cue(held.start_s, min(held.end_s, begins_s), held.text, held.channel)
+            yield replace(held, end_s=min(held.end_s, begins_s))
             held = None
         lasts_s = seconds(packet.duration, packet.stream) or 0.0
         text = "\n".join(filter(None, map(_event_text, events)))
-        cue = Cue(begins_s, begins_s + (lasts_s or UNTIMED_CUE_S), text, Channel.SUBTITLE)
+        ends_s = begins_s + (lasts_s or UNTIMED_CUE_S)
+        cue = Cue(begins_s, ends_s, text, Channel.SUBTITLE, language=language)
         if text and lasts_s:
             yield cue
         elif text:

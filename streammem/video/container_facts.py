@@ -93,11 +93,12 @@ def describe(shown: str, container: Any, track: Any, first: Any) -> StreamInfo:
         start_s=start_of(track),
         rotation_deg=rotation,
         codec=track.codec_context.codec.canonical_name,
-        tracks=tuple(_track_info(each) for each in container.streams),
+        tracks=tuple(track_info(each) for each in container.streams),
     )
 
 
-def _track_info(track: Any) -> TrackInfo:
+def track_info(track: Any) -> TrackInfo:
+    """The facts of one track."""
     context = track.codec_context
     return TrackInfo(
         index=track.index,

@@ -17,6 +17,10 @@ VIDEO_SUFFIXES = frozenset({
     ".mpg", ".mpeg", ".mpe", ".vob", ".flv", ".f4v", ".wmv", ".asf", ".3gp", ".3g2", ".ogv", ".ogm",
     ".mxf", ".nut", ".dv", ".rm", ".rmvb", ".ivf", ".h264", ".264", ".hevc", ".265", ".gif",
 })
+SOUND_SUFFIXES = frozenset({
+    ".aac", ".ac3", ".aif", ".aiff", ".amr", ".flac", ".m4a", ".m4b", ".mka", ".mp2", ".mp3",
+    ".oga", ".ogg", ".opus", ".wav", ".weba", ".wma", ".wv",
+})
 IMAGE_SUFFIXES = frozenset({
     ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm",
 })
@@ -131,9 +135,10 @@ def _matches(pattern: Path) -> list[Path]:
 def expand_sources(named: Sequence[str], recursive: bool = False) -> list[str]:
     """Every source that the texts name, in the order named, without repeats.
 
-    A folder stands for its videos in natural order, or for itself where it holds only images; with
-    `recursive` so do the folders inside it. A glob stands for what it matches, or for one sequence
-    where it matches only images. What is not there is kept, so that its own error is reported.
+    A folder stands for its videos and sound files in natural order, or for itself where it holds
+    images and no videos; with `recursive` so do the folders inside it. A glob stands for what it
+    matches, or for one sequence where it matches only images. What is not there is kept, so that
+    its own error is reported.
     """
     found: dict[str, None] = {}
     for text in named:
@@ -164,11 +169,12 @@ def _in_folder(folder: Path, recursive: bool) -> list[str]:
     for place, folders, names in os.walk(folder):
         folders[:] = sorted((f for f in folders if not f.startswith(".")), key=natural_key)
         paths = [Path(place) / name for name in sorted(names, key=natural_key)]
-        videos = [str(path) for path in paths if _is(path, VIDEO_SUFFIXES)]
-        if videos:
-            sources += videos
-        elif any(_is(path, IMAGE_SUFFIXES) for path in paths):
+        videos = any(_is(path, VIDEO_SUFFIXES) for path in paths)
+        if any(_is(path, IMAGE_SUFFIXES) for path in paths) and not videos:
             sources.append(place)
+        else:
+            media = VIDEO_SUFFIXES | SOUND_SUFFIXES
+            sources += [str(path) for path in paths if _is(path, media)]
         if not recursive:
             break
     return sources

@@ -5,29 +5,36 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from typing import Any
 
+from streammem.core.errors import SourceError
 from streammem.core.types import AudioChunk, Cue, Pixels
 from streammem.video import _pyav
 from streammem.video.container_facts import describe
+from streammem.video.container_text import StreamMetadata, metadata_of, pick_subtitles
+from streammem.video.first_picture import up_to_picture
 from streammem.video.identity import redact
 from streammem.video.protocols import plan_open
 from streammem.video.reader import FrameReader, Picture, ReaderOptions, scaled_size
 from streammem.video.sampling import StreamEnd
-from streammem.video.source_errors import live_cannot_resume, nothing_decodes
+from streammem.video.sound import SoundOptions, SoundReader
+from streammem.video.sound_beside import SoundBeside
+from streammem.video.source_errors import NO_SOUND_TRACK, live_cannot_resume, nothing_decodes
 
 
 class PyAvReader(FrameReader):
     """Reads what FFmpeg can demux and decode."""
 
-    def __init__(self, source: str, options: ReaderOptions) -> None:
+    def __init__(
+        self, source: str, options: ReaderOptions, sound: SoundBeside | None = None
+    ) -> None:
         super().__init__(options)
         self._shown = redact(source)
         self._plan = plan_open(source)
         self._scaler = _pyav.Scaler()
-        self._pass = _pyav.Pass(self._plan, self._shown, options)
+        self._pass = _pyav.Pass(self._plan, self._shown, options, sound)
         # The first pass is decoded up to its first picture here, which tells rotation and size and
         # that anything decodes at all; a read from the beginning continues it.
         pictures = self._pass.pictures()
-        head = _pyav.up_to_picture(pictures)
+        head = up_to_picture(pictures)
         if not head or head[-1].content is None:
             self.close()
             raise nothing_decodes(
@@ -37,7 +44,10 @@ class PyAvReader(FrameReader):
         self._started = (head, pictures)
         opened = self._pass
         self.info = describe(self._shown, opened.container, opened.track, head[-1].content)
-        self._size = scaled_size(self.info.width, self.info.height, options.short_side_px)
+        whole = self.info.width, self.info.height
+        self._size = scaled_size(*whole, options.short_side_px)
+        self._detail_size = scaled_size(*whole, options.detail_short_side_px)
+        self._detail_scaler = _pyav.Scaler()
 
     @property
     def skips_nonref(self) -> bool:
@@ -55,19 +65,34 @@ class PyAvReader(FrameReader):
 
     def audio(self, sample_rate_hz: int = 16000) -> Iterator[AudioChunk]:
         """The first audio track, mono and resampled; damaged packets are left out."""
-        start_s, end_s = self._range()
-        with closing(_pyav.open_container(self._plan, self._shown)) as container:
-            for chunk in _pyav.sound(container, sample_rate_hz):
-                if chunk.pts_s >= end_s:
-                    break
-                if chunk.pts_s + len(chunk.samples) / sample_rate_hz > start_s:
-                    yield chunk
+        options = SoundOptions(sample_rate_hz, self.options.start_s, self.options.end_s)
+        try:
+            sound = SoundReader(self._plan, self._shown, options)
+        except SourceError as error:
+            if error.code != NO_SOUND_TRACK:
+                raise
+            return
+        with sound:
+            yield from sound.chunks()
 
-    def subtitles(self) -> Iterator[Cue]:
-        """The first text track's events, without markup."""
+    @property
+    def rereadable(self) -> bool:
+        """Whether the source can be opened again; a live stream gives what is new then."""
+        return not self._plan.live
+
+    def metadata(self) -> StreamMetadata:
+        """Titles, chapters, recording date and place, as the container has them."""
+        info = self.info
+        end_s = None if info.duration_s is None else info.start_s + info.duration_s
+        with closing(_pyav.open_container(self._plan, self._shown)) as container:
+            return metadata_of(container, end_s)
+
+    def subtitles(self, language: str | None = None) -> Iterator[Cue]:
+        """The events of the text track that fits best, without markup."""
         start_s, end_s = self._range()
         with closing(_pyav.open_container(self._plan, self._shown)) as container:
-            for cue in _pyav.cues(container):
+            track = pick_subtitles(container.streams.subtitles, language)
+            for cue in () if track is None else _pyav.cues(container, track):
                 if cue.start_s < end_s and cue.end_s > start_s:
                     yield cue
 
@@ -107,6 +132,9 @@ class PyAvReader(FrameReader):
 
     def _pixels(self, content: Any) -> Pixels:
         return self._scaler.pixels(content, self._size)
+
+    def _detail(self, content: Any) -> Pixels | None:
+        return self._detail_scaler.pixels(content, self._detail_size)
 
     def _end(self) -> StreamEnd:
         return self._pass.end()

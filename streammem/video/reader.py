@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
@@ -24,8 +24,12 @@ from streammem.core.types import (
     ReaderMark,
     StreamInfo,
 )
+from streammem.video.container_text import StreamMetadata
 from streammem.video.identity import redact
 from streammem.video.sampling import StreamEnd, Timeline
+
+if TYPE_CHECKING:
+    from streammem.video.sound_beside import SoundBeside
 
 READERS = ("auto", "pyav", "decord", "images", "synthetic")
 
@@ -36,14 +40,16 @@ class ReaderOptions:
 
     `start_s`, `end_s` bound the frames by container time, half-open; `short_side_px` is the length
     of the shorter side of `Frame.pixels` (smaller pictures stay as they are), None for full size;
-    `threads` for the decoder, 0 for one a core; `skip_nonref` leaves pictures undecoded that no
-    other one needs, None lets the reader decide from the rates.
+    `detail_short_side_px` asks for `Frame.detail` of that size besides; `threads` for the decoder,
+    0 for one a core; `skip_nonref` leaves pictures undecoded that no other one needs, None lets the
+    reader decide from the rates.
     """
 
     sample_hz: float = 2.0
     start_s: float | None = None
     end_s: float | None = None
     short_side_px: int | None = None
+    detail_short_side_px: int | None = None
     threads: int = 0
     skip_nonref: bool | None = None
 
@@ -138,6 +144,10 @@ class FrameReader(ABC):
             PictureError: this one picture is damaged.
         """
 
+    def _detail(self, content: Any) -> Pixels | None:
+        """The same picture of the size of details, None where this reader cannot give it."""
+        return None
+
     @abstractmethod
     def _end(self) -> StreamEnd:
         """What is known about the end of the stream after the last picture."""
@@ -150,9 +160,18 @@ class FrameReader(ABC):
         """The sound of the source, mono; nothing where it has none."""
         return iter(())
 
-    def subtitles(self) -> Iterator[Cue]:
-        """The timed text of the source; nothing where it has none."""
+    def subtitles(self, language: str | None = None) -> Iterator[Cue]:
+        """The timed text of the source, of a language (two letters) if it can be chosen."""
         return iter(())
+
+    def metadata(self) -> StreamMetadata:
+        """What the container says in words about the whole stream and its chapters."""
+        return StreamMetadata()
+
+    @property
+    def rereadable(self) -> bool:
+        """Whether the source can be opened a second time beside its frames."""
+        return True
 
     @property
     def skips_nonref(self) -> bool:
@@ -229,7 +248,9 @@ class FrameReader(ABC):
                 continue
             index = books.decoded
             books.sample(pts_s, duration_s)
-            frame = Frame(pixels, pts_s, duration_s, index, self.info.rotation_deg)
+            detail = self._detail(content) if self.options.detail_short_side_px else None
+            rotation = self.info.rotation_deg
+            frame = Frame(pixels, pts_s, duration_s, index, rotation, detail)
             yield SampledFrame(frame, books.mark(pixels_digest(pixels)))
         if books.origin_s is None:
             raise self._nothing_in_range()
@@ -322,9 +343,15 @@ def with_settings(options: ReaderOptions, settings: Mapping[str, Any]) -> Reader
 
 
 def open_reader(
-    source: str, options: ReaderOptions | None = None, *, reader: str = "auto"
+    source: str,
+    options: ReaderOptions | None = None,
+    *,
+    reader: str = "auto",
+    sound: "SoundBeside | None" = None,
 ) -> FrameReader:
     """Open a source with the decoder that fits it, or with the one named.
+
+    `sound` hears what the first pass over the frames meets, where the decoder also reads sound.
 
     Raises:
         SourceError: the source cannot be reached or read, or has no pictures.
@@ -364,4 +391,4 @@ def open_reader(
         return DecordReader(source, options)
     from streammem.video.pyav_reader import PyAvReader
 
-    return PyAvReader(source, options)
+    return PyAvReader(source, options, sound)

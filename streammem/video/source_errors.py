@@ -5,6 +5,7 @@ from streammem.video.identity import redact
 from streammem.video.protocols import OPEN_TIMEOUT_S, OpenPlan, refused_in_playlist
 
 CHECK_NETWORK = "check the address and the network"
+NO_SOUND_TRACK = "no_sound_track"
 
 
 def cannot_open(plan: OpenPlan, shown: str, *, timed_out: bool, reason: str | None) -> SourceError:
@@ -48,6 +49,15 @@ def no_video(shown: str, kinds: list[str]) -> SourceError:
         f"{shown} has no video track, {what}",
         hint="give a source with pictures",
         code="no_video_track",
+    )
+
+
+def no_sound(shown: str) -> SourceError:
+    """The error for a source without a sound track that can be decoded."""
+    return SourceError(
+        f"{shown} has no sound track that can be decoded",
+        hint="give a source with sound",
+        code=NO_SOUND_TRACK,
     )
 
 

@@ -20,6 +20,9 @@ HEAVY = {
     "open_clip": "streammem/encoders/_open_clip.py",
     "huggingface_hub": "streammem/encoders/pull.py",
     "sqlite3": "streammem/storage/",
+    "onnxruntime": "streammem/audio/_silero.py",
+    "faster_whisper": "streammem/audio/_faster_whisper.py",
+    "ai_edge_litert": "streammem/audio/_litert.py",
 }
 
 

@@ -20,11 +20,13 @@ from streammem.core.types import (
     TrackInfo,
 )
 from streammem.storage.chunks import MAX_SECTIONS
+from streammem.storage.cue_rows import size_of, storable
 from streammem.storage.gaps import gap_limit
 from streammem.storage.memory_file import MemoryWriter, read_memory, thumbnail_charge
-from streammem.storage.pages import INDEX_PAGES, cue_charge, longest_thumbnail
+from streammem.storage.pages import cue_charge, cue_room, longest_thumbnail, row_charge
 from streammem.storage.records import Commit, MemoryMeta, Progress
 from streammem.storage.verify import verify_memory
+from streammem.text.rows import CueRow
 
 SPEC = EncoderSpec("tiny", "0" * 64, 8, (0.5,) * 3, (0.5,) * 3, "bilinear", 8, (2, 2))
 KIB = 1024
@@ -70,15 +72,25 @@ class _Writer:
         self.random = random.Random(seed)
         self.sections: dict[str, bytes] = {}
         self.lengths: dict[int, int] = {}
-        self.cue_charge = 0
+        self.cues: dict[int, CueRow] = {}
+        self.next_id = 1
         self.clock = 0
         self.progress = Progress()
 
     def next(self) -> Commit:
         self._change_sections()
         dropped, added = self._change_thumbnails()
-        cues = tuple(self._new_cues())
-        return Commit(dict(self.sections), self.progress, added, dropped, cues=cues)
+        cues_dropped, cues = self._change_cues()
+        listening = self.random.randbytes(self.random.choice((0, 40, self.listening_bytes)))
+        return Commit(
+            dict(self.sections), self.progress, added, dropped, cues=cues,
+            cues_dropped=cues_dropped, cue_next_id=self.next_id, listening=listening,
+            word_tally=self.random.randbytes(self.random.choice((0, 40, self.tally_bytes))),
+        )  # fmt: skip
+
+    @property
+    def listening_bytes(self) -> int:
+        return min(8 * KIB, cue_room(self.plan.cue_bytes, self.plan.page_bytes) // 8)
 
     def _change_sections(self) -> None:
         r = self.random
@@ -117,9 +129,19 @@ class _Writer:
             self.lengths[key] = length
         return frozenset(gone), added
 
-    def _new_cues(self) -> list[Cue]:
+    @property
+    def tally_bytes(self) -> int:
+        return min(32 * KIB, cue_room(self.plan.cue_bytes, self.plan.page_bytes) // 16)
+
+    def _change_cues(self) -> tuple[frozenset[int], tuple[CueRow, ...]]:
         r, page = self.random, self.plan.page_bytes
-        room = self.plan.cue_bytes - INDEX_PAGES * page
+        share = r.choice((0.0, 0.0, 0.2, 0.9))
+        gone = frozenset(number for number in self.cues if r.random() < share)
+        for number in gone:
+            del self.cues[number]
+        room = cue_room(self.plan.cue_bytes, page) - row_charge(self.listening_bytes, page)
+        room -= row_charge(self.tally_bytes, page)
+        used = sum(size_of(row, page).charge_bytes for row in self.cues.values())
         word = r.choice(
             (
                 lambda: "".join(r.choices(string.ascii_lowercase, k=r.randint(1, 12))),
@@ -128,16 +150,23 @@ class _Writer:
                 lambda: "".join(r.choices(string.ascii_lowercase, k=r.randint(1, 900))),
             )
         )
-        cues = []
+        added = []
         for _ in range(r.choice((0, 3, 60))):
             text = " ".join(word() for _ in range(r.choice((1, 8, 8, 60))))
-            charge = cue_charge(len(text.encode()), page)
-            if self.cue_charge + charge > room:
+            times = tuple((self.clock + n / 9, self.clock + n / 8) for n in range(r.choice((0, 9))))
+            cue = Cue(
+                self.clock * 1.1, self.clock * 1.1 + 1, text, Channel.SCREEN_TEXT,
+                r.random(), r.choice((None, "en")), times,
+            )  # fmt: skip
+            row = storable(CueRow(self.next_id, cue, r.randbytes(r.choice((0, 48)))))
+            used += size_of(row, page).charge_bytes
+            if used > room:
                 break
-            self.cue_charge += charge
+            self.next_id += r.choice((1, 1, 5))
             self.clock += 1
-            cues.append(Cue(self.clock * 1.1, self.clock * 1.1 + 1, text, Channel.SCREEN_TEXT))
-        return cues
+            self.cues[row.id] = row
+            added.append(row)
+        return gone, tuple(added)
 
 
 @pytest.mark.parametrize(
@@ -164,6 +193,7 @@ def test_random_commits_stay_within_the_budget(
         for _ in range(commits):
             writer.commit(source.next())
             assert writer.file_bytes <= budget_bytes
+            assert writer.cue_rows() == tuple(source.cues.values())
             assert path.stat().st_size <= budget_bytes
             if budget_bytes <= 1024 * KIB:  # where one commit is never larger than the bound
                 assert writer.wal_bytes <= plan.wal_bytes
@@ -183,6 +213,7 @@ def test_charges_grow_with_what_they_charge_for(length: int, page_bytes: int, mo
     assert thumbnail_charge(length, page_bytes) >= length
     assert thumbnail_charge(length + more, page_bytes) >= thumbnail_charge(length, page_bytes)
     assert cue_charge(length + more, page_bytes) >= cue_charge(length, page_bytes) >= length
+    assert cue_charge(length, page_bytes, more) >= cue_charge(length, page_bytes)
     full = longest_thumbnail(more, page_bytes)
     assert thumbnail_charge(full, page_bytes) // page_bytes == more
     assert thumbnail_charge(full + 1, page_bytes) // page_bytes == more + 1

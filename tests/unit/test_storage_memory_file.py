@@ -30,6 +30,7 @@ from streammem.storage.memory_file import (
 from streammem.storage.records import Commit, MemoryMeta, Progress
 from streammem.storage.usage import append_usage, read_usage
 from streammem.storage.verify import verify_memory
+from streammem.text.rows import CueRow
 
 BUDGET = 512 * 1024
 SPEC = EncoderSpec("tiny", "0" * 64, 8, (0.5,) * 3, (0.5,) * 3, "bilinear", 8, (2, 2))
@@ -74,6 +75,10 @@ def _write(path: Path, *commits: Commit) -> None:
             writer.commit(commit)
 
 
+def _row(number: int, text: str) -> CueRow:
+    return CueRow(number, Cue(number, number + 1, text, Channel.SPEECH))
+
+
 def _names(folder: Path) -> list[str]:
     return sorted(file.name for file in folder.iterdir())
 
@@ -81,7 +86,15 @@ def _names(folder: Path) -> list[str]:
 def test_read_gives_back_what_was_committed(path: Path) -> None:
     """Every field of the last commit comes back equal, pictures and counts of cues included."""
     cue = Cue(1 / 3, 0.1 + 0.2, "a grey cardigan", Channel.SPEECH)
-    last = replace(_commit(2), cues=(cue,), usage_absorbed=7)
+    row = CueRow(3, cue, b"\x0fcode")
+    last = replace(
+        _commit(2),
+        cues=(row,),
+        cue_next_id=4,
+        listening=b"\x00heard",
+        word_tally=b"\x01\x02",
+        usage_absorbed=7,
+    )
     _write(path, _commit(1), last)
     stored = read_memory(path)
 
@@ -94,6 +107,10 @@ def test_read_gives_back_what_was_committed(path: Path) -> None:
     assert stored.thumbnail_bytes == 6 * 360
     assert (stored.cell_counts, stored.tier_bytes) == ({"working": 2}, {"working": 200})
     assert (stored.cue_counts, stored.cue_bytes) == ({"speech": 1}, 15)
+    assert (stored.cue_next_id, stored.listening) == (4, b"\x00heard")
+    assert stored.word_tally == b"\x01\x02"
+    with MemoryWriter.open(path) as writer:
+        assert writer.cue_rows() == (row,)
     assert stored.usage_absorbed == 7
     assert stored.file_bytes == path.stat().st_size <= BUDGET
     assert read_thumbnail(path, 2001) == b"commit 2 " * 40
@@ -173,7 +190,7 @@ def test_dropping_and_adding_the_same_picture_keeps_the_added_one(path: Path) ->
         (Commit({str(n): b"x" for n in range(13)}, Progress()), "13 sections"),
         (Commit({}, Progress(), {1: bytes(PLAN.thumbnail_bytes)}), "bytes of pictures"),
         (
-            Commit({}, Progress(), cues=(Cue(0, 1, "w " * PLAN.cue_bytes, Channel.SPEECH),)),
+            Commit({}, Progress(), cues=(_row(1, "w " * PLAN.cue_bytes),)),
             "bytes of timed text",
         ),
     ],

@@ -9,12 +9,15 @@ from streammem.core.budget import plan_budget
 from streammem.core.errors import MemoryFileError, MissingError
 from streammem.core.types import Channel, Cue, EncoderSpec, RuntimeChoice
 from streammem.storage.chunks import digest
+from streammem.storage.cue_index import CueIndex
 from streammem.storage.database import database_facts
-from streammem.storage.memory_file import MemoryWriter, read_memory, read_meta
+from streammem.storage.memory_file import MemoryWriter, read_memory, read_meta, read_with_cues
+from streammem.storage.pages import cue_charge
 from streammem.storage.records import Commit, MemoryMeta, Progress, dump_json
 from streammem.storage.rows import crc, settings_to_json
 from streammem.storage.schema import SCHEMA_VERSION, create_database, has_full_text_search
 from streammem.storage.verify import verify_memory
+from streammem.text.rows import CueRow
 
 BUDGET = 512 * 1024
 SPEC = EncoderSpec("tiny", "0" * 64, 8, (0.5,) * 3, (0.5,) * 3, "bilinear", 8, None)
@@ -32,6 +35,12 @@ CREATE TABLE record(id INTEGER PRIMARY KEY,crc INT NOT NULL,body BLOB NOT NULL);
 CREATE TABLE state(id INTEGER PRIMARY KEY,body BLOB NOT NULL);
 CREATE TABLE thumbnail(pts_us INTEGER PRIMARY KEY,crc INT NOT NULL,webp BLOB NOT NULL);
 """
+
+SCHEMA_2 = """
+PRAGMA user_version=2;
+CREATE TABLE cue(id INTEGER PRIMARY KEY,start_s REAL NOT NULL,end_s REAL NOT NULL,channel TEXT NOT NULL,crc INT NOT NULL,text TEXT NOT NULL);
+CREATE VIRTUAL TABLE cue_text USING fts5(text,content='cue',content_rowid='id',detail='none',columnsize=0,tokenize='unicode61 remove_diacritics 2');
+"""  # noqa: E501
 
 
 @pytest.fixture
@@ -74,7 +83,7 @@ def test_a_new_file_says_what_it_is(path: Path) -> None:
     MemoryWriter.create(path, META, PLAN).close()
 
     assert _pragma(path, "application_id") == int.from_bytes(b"SMEM", "big")
-    assert _pragma(path, "user_version") == SCHEMA_VERSION == 2
+    assert _pragma(path, "user_version") == SCHEMA_VERSION == 3
     assert _pragma(path, "page_size") == PLAN.page_bytes == 1024
     assert path.read_bytes()[:16] == b"SQLite format 3\x00"
 
@@ -92,7 +101,8 @@ def test_a_memory_of_schema_1_is_migrated_when_it_is_written(schema_1: Path) -> 
     with MemoryWriter.open(schema_1) as writer:
         assert writer.stored.sections == before.sections
         cue = Cue(0.0, 1.0, "hello", Channel.SUBTITLE)
-        writer.commit(Commit(before.sections, before.progress, cues=(cue,)))
+        commit = Commit(before.sections, before.progress, cues=(CueRow(1, cue),), cue_next_id=2)
+        writer.commit(commit)
 
     assert _pragma(schema_1, "user_version") == SCHEMA_VERSION
     assert verify_memory(schema_1).problems == ()
@@ -119,7 +129,7 @@ def test_a_newer_schema_is_refused_by_readers_and_writers(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
     for action in (read_memory, read_meta, verify_memory, MemoryWriter.open):
-        with pytest.raises(MemoryFileError, match="has schema 3; this streammem knows") as refusal:
+        with pytest.raises(MemoryFileError, match="has schema 4; this streammem knows") as refusal:
             action(path)
         assert (refusal.value.exit_code, refusal.value.code) == (6, "memory_newer")
         assert "upgrade" in (refusal.value.hint or "")
@@ -137,21 +147,70 @@ def test_another_database_is_no_memory(path: Path) -> None:
     assert path.read_bytes() == data
 
 
-def test_the_text_index_finds_cues_by_words_and_ranks_them(path: Path) -> None:
-    """The smallest form of the index still finds, folds accents and ranks."""
-    texts = ("The grey cardigan leaves", "a café at noon", "grey grey grey sky")
-    cues = tuple(Cue(n, n + 1.0, text, Channel.SPEECH) for n, text in enumerate(texts))
-    with MemoryWriter.create(path, META, PLAN) as writer:
-        writer.commit(Commit({}, Progress(), cues=cues))
-        writer.commit(Commit({}, Progress(), cues=cues[:1]))
-    query = (
-        "SELECT cue.id FROM cue_text JOIN cue ON cue.id=cue_text.rowid "
-        "WHERE cue_text MATCH ? ORDER BY bm25(cue_text), cue.id"
-    )
-    with closing(sqlite3.connect(path)) as connection:
-        found = {w: [row[0] for row in connection.execute(query, (w,))] for w in ("cafe", "grey")}
+@pytest.fixture
+def schema_2(schema_1: Path) -> Path:
+    """A memory as the second schema wrote it: the one above, and a cue without details."""
+    cue_sum = crc(dump_json([1.5, 2.5, "speech", "grey cardigan"]))
+    with closing(sqlite3.connect(schema_1, isolation_level=None)) as connection:
+        connection.executescript(SCHEMA_2)
+        connection.execute(
+            "INSERT INTO cue VALUES(1,1.5,2.5,'speech',?,'grey cardigan')", (cue_sum,)
+        )
+        connection.execute("INSERT INTO cue_text(rowid,text) VALUES(1,'grey cardigan')")
+        (body,) = connection.execute("SELECT body FROM record WHERE id=2").fetchone()
+        counted = json.loads(body) | {
+            "cue_counts": {"speech": 1}, "cue_bytes": 13, "cue_charge": cue_charge(13, 1024),
+            "cue_next_id": 2,
+        }  # fmt: skip
+        body = dump_json(counted)
+        connection.execute("UPDATE record SET body=?,crc=? WHERE id=2", (body, crc(body)))
+    return schema_1
 
-    assert found == {"cafe": [2], "grey": [3, 1, 4]}
+
+def test_a_memory_of_schema_2_keeps_its_cues(schema_2: Path) -> None:
+    """Cues from before details were stored are read as they were, and written on."""
+    row = CueRow(1, Cue(1.5, 2.5, "grey cardigan", Channel.SPEECH))
+    _, index = read_with_cues(schema_2)
+    assert isinstance(index, CueIndex)
+    assert index.rows == (row,)
+    assert verify_memory(schema_2).problems == ()
+    more = CueRow(2, Cue(3.0, 4.0, "a hat", Channel.SPEECH, 0.2, "en", ((3.0, 3.5), (3.6, 4.0))))
+    with MemoryWriter.open(schema_2) as writer:
+        before = writer.stored
+        writer.commit(Commit(before.sections, before.progress, cues=(more,), cue_next_id=3))
+        assert writer.cue_rows() == (row, more)
+
+    assert _pragma(schema_2, "user_version") == SCHEMA_VERSION
+    assert verify_memory(schema_2).problems == ()
+    assert read_memory(schema_2).cue_counts == {"speech": 2}
+
+
+def test_the_text_index_finds_cues_by_words_and_ranks_them(path: Path) -> None:
+    """The smallest form of the index still finds, folds accents, completes words and ranks."""
+    texts = ("The grey cardigan leaves", "a café at noon", "grey grey grey sky")
+    rows = tuple(
+        CueRow(n, Cue(n, n + 1.0, text, Channel.SPEECH)) for n, text in enumerate(texts, 1)
+    )
+    with MemoryWriter.create(path, META, PLAN) as writer:
+        assert read_with_cues(path)[1] is None
+        writer.commit(Commit({}, Progress(), cues=rows, cue_next_id=4))
+        again = CueRow(4, rows[0].cue)
+        writer.commit(Commit({}, Progress(), cues=(again,), cue_next_id=5))
+        _, index = read_with_cues(path)
+        writer.commit(Commit({}, Progress(), cues_dropped=frozenset({1}), cue_next_id=5))
+        _, after = read_with_cues(path)
+
+    def found(index: CueIndex | None, *words: str, prefix: str = "") -> list[int]:
+        assert index is not None
+        return [number for number, _ in index.match(words, [prefix] if prefix else [])]
+
+    assert found(index, "cafe") == [2]
+    assert found(index, "grey") == [3, 1, 4]
+    assert found(index, prefix="cardi") == [1, 4]
+    assert found(index, 'a" OR "grey') == found(index) == found(index, "") == []
+    # The first index is a copy: what happens in the file later does not reach it.
+    assert found(after, "grey") == [3, 4]
+    assert found(index, "grey") == [3, 1, 4]
 
 
 def test_without_full_text_search_the_remedy_is_named(

@@ -2,6 +2,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from streammem.core.types import Channel, Cue, EncoderSpec, Gap, RuntimeChoice
 from streammem.storage.memory_file import MemoryWriter
 from streammem.storage.records import Commit, MemoryMeta, Progress
 from streammem.storage.verify import verify_memory
+from streammem.text.rows import CueRow
 
 BUDGET = 512 * 1024
 SPEC = EncoderSpec("tiny", "0" * 64, 8, (0.5,) * 3, (0.5,) * 3, "bilinear", 8, None)
@@ -20,13 +22,18 @@ META = MemoryMeta(
     ("vision",), SPEC, None, RuntimeChoice(), {}, 1.0, None, "0.1.0",
 )  # fmt: skip
 # Whole numbers and stray characters are stored as times and as text.
-CUES = tuple(Cue(n, n + 1.0, f"word{n} spoken here \udcff", Channel.SPEECH) for n in range(20))
+CUES = tuple(
+    CueRow(n + 1, Cue(n, n + 1.0, f"word{n} spoken here \udcff", Channel.SPEECH, 0.5, "en"))
+    for n in range(20)
+)
 COMMIT = Commit(
     {"cells": os.urandom(9000), "links": b"links" * 9},
     Progress(covered_s=3.0, commits=1),
     {n: os.urandom(700) for n in range(5)},
     cell_counts={"working": 3},
     cues=CUES,
+    cue_next_id=21,
+    listening=b"where it was",
 )
 
 
@@ -56,7 +63,7 @@ def test_a_whole_memory_has_no_problems(path: Path) -> None:
     assert (report.file_bytes, report.wal_bytes) == (len(data), 0)
     assert path.read_bytes() == data
     with MemoryWriter.open(path) as writer:
-        writer.commit(COMMIT)
+        writer.commit(replace(COMMIT, cues=()))
         report = verify_memory(path)
         assert report.ok
         assert report.wal_bytes > 0
@@ -71,6 +78,10 @@ def test_a_whole_memory_has_no_problems(path: Path) -> None:
         ("DELETE FROM state WHERE id=(SELECT max(id) FROM state)", "section 'links' is not what"),
         ("INSERT INTO state VALUES(99999999999,x'00')", "belong to no section"),
         ("UPDATE cue SET text='other words' WHERE id=7", "cue 7 is not what was written"),
+        ("UPDATE cue SET channel='smell' WHERE id=7", "cue 7 is not what was written"),
+        ("UPDATE cue SET details=x'ff' WHERE id=7", "cue 7 is not what was written"),
+        ("UPDATE cue SET id=21 WHERE id=20", "the number of the next cue is taken"),
+        ("UPDATE record SET body='x' WHERE id=3", "the state of listening is not what was"),
         ("UPDATE cue SET text='other words' WHERE id=7", "the full-text index does not match"),
         ("DELETE FROM cue WHERE id=20", "there are cues {'speech': 19}, {'speech': 20} were"),
         ("DELETE FROM cue_text_data WHERE id>10", "the full-text index does not match"),

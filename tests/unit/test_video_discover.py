@@ -117,3 +117,14 @@ def test_image_files_says_what_a_folder_without_images_holds(tmp_path: Path):
     (tmp_path / "a.mp4").write_bytes(b"x")
     with pytest.raises(SourceError, match="stands for 1 videos"):
         image_files(str(tmp_path))
+
+
+def test_sound_files_are_sources_of_a_folder_unless_it_is_a_picture_show(tmp_path: Path):
+    """Beside videos and alone they count; beside pictures they are its music."""
+    for name in ("talk/b.flac", "talk/a.mp4", "show/1.png", "show/music.mp3", "tape/side.WAV"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    found = expand_sources([str(tmp_path)], recursive=True)
+    assert [str(Path(source).relative_to(tmp_path)) for source in found] == [
+        "show", "talk/a.mp4", "talk/b.flac", "tape/side.WAV",
+    ]  # fmt: skip
