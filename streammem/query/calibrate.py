@@ -23,11 +23,11 @@ Strengths = NDArray[np.float64]
 MIN_STD = 0.005
 # How far, in standard deviations, the other memories asked may raise the zero.
 MAX_SHIFT = 1.0
-# Fewer cells than this in the other memories are too few to judge a query by.
-MIN_OTHER_CELLS = 16
-# How many cells of each other memory are looked at, evenly spaced.
-CELLS_PER_OTHER = 256
-# Phrases of a text background that cells are compared with, evenly spaced.
+# Fewer spans than this in the other memories are too few to judge a query by.
+MIN_OTHER_SPANS = 16
+# How many spans of each other memory are looked at, evenly spaced.
+SPANS_PER_OTHER = 256
+# Phrases of a text background that spans are compared with, evenly spaced.
 MAX_PHRASES = 128
 # A phrase half of whose words are known keeps 0.59 of its confidence, a third 0.44.
 UNKNOWN_EXPONENT = 0.75
@@ -98,17 +98,17 @@ def scale_of(encoder: Encoder) -> Scale:
 
 
 def strengths(memory: QueryMemory, phrase: Phrase) -> Strengths:
-    """Strength z of every cell for a phrase, `[N]`, against the encoder's background alone."""
+    """Strength z of every span for a phrase, `[S]`, against the encoder's background alone."""
     if not len(memory.snapshot.ids):
         return np.zeros(0)
-    scores = memory.snapshot.score(phrase.vector).astype(np.float64)
+    scores = memory.snapshot.span_scores(phrase.vector).astype(np.float64)
     background = memory.encoder.background()
     if background is None or not len(background.vectors):
         # Cosines of unrelated unit vectors spread by 1 / sqrt(D): a rough zero, but a fixed one.
         flat: Strengths = scores * np.sqrt(len(phrase.vector))
         return flat
     if background.kind == "text":
-        means, stds = _cell_statistics(memory, background)
+        means, stds = _span_statistics(memory, background)
     else:
         absent = background.vectors @ phrase.vector
         means, stds = np.array(absent.mean()), np.array(max(MIN_STD, float(absent.std())))
@@ -122,7 +122,7 @@ def shifted(own: Strengths, others: Sequence[Strengths]) -> Strengths:
     A query that scores high everywhere says little; what stands out of the other memories does.
     """
     pooled = [_spread_out(other) for other in others if len(other)]
-    if sum(len(part) for part in pooled) < MIN_OTHER_CELLS:
+    if sum(len(part) for part in pooled) < MIN_OTHER_SPANS:
         return own
     shift = float(np.clip(np.median(np.concatenate(pooled)), 0.0, MAX_SHIFT))
     return own - shift
@@ -157,21 +157,21 @@ def _label_statistics(
     return _LABEL_STATISTICS[encoder]
 
 
-def _cell_statistics(memory: QueryMemory, background: Background) -> tuple[Strengths, Strengths]:
-    """What generic phrases score on each cell, keys and tokens alike; once per snapshot."""
-    if "cell_statistics" not in memory.derived:
+def _span_statistics(memory: QueryMemory, background: Background) -> tuple[Strengths, Strengths]:
+    """What generic phrases score on each span, keys and tokens alike; once per snapshot."""
+    if "span_statistics" not in memory.derived:
         step = max(1, len(background.vectors) // MAX_PHRASES)
         scores = np.stack(
-            [memory.snapshot.score(vector) for vector in background.vectors[::step]]
+            [memory.snapshot.span_scores(vector) for vector in background.vectors[::step]]
         ).astype(np.float64)
-        memory.derived["cell_statistics"] = (
+        memory.derived["span_statistics"] = (
             scores.mean(axis=0),
             np.maximum(MIN_STD, scores.std(axis=0)),
         )
-    means, stds = memory.derived["cell_statistics"]
+    means, stds = memory.derived["span_statistics"]
     return means, stds
 
 
 def _spread_out(values: Strengths) -> Strengths:
-    step = max(1, len(values) // CELLS_PER_OTHER)
+    step = max(1, len(values) // SPANS_PER_OTHER)
     return values[::step]

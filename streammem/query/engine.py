@@ -113,7 +113,7 @@ def _search_strengths(memory: QueryMemory, vector: Floats, kind: str) -> Strengt
             f"the query vector is {list(vector.shape)}; {memory.memory_id} needs [{width}]"
         )
     if kind == "image":
-        return memory.snapshot.score(vector).astype(np.float64)
+        return memory.snapshot.span_scores(vector).astype(np.float64)
     return strengths(memory, Phrase("", vector, (), 1.0))
 
 

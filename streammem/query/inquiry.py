@@ -94,7 +94,7 @@ class Inquiry:
         return self._phrases[key]
 
     def strengths(self, view: View, text: str) -> Strengths:
-        """Strength z of every cell for a text, over the background and the other memories."""
+        """Strength z of every span for a text, over the background and the other memories."""
         index = self.views.index(view)
         if (text, index) not in self._shifted:
             if text not in self._own:

@@ -1,4 +1,4 @@
-"""From strengths of cells to stretches of time: one moment per visit, best instant included."""
+"""From strengths of spans to stretches of time: one moment per visit, best instant included."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -13,11 +13,11 @@ from streammem.query.memories import QueryMemory
 from streammem.query.mmr import choose_diverse
 from streammem.query.ranges import Window
 
-# A cell belongs to the answer if it is at least this far from the memory's low scores to its best.
+# A visit belongs to the answer if it is at least this far from the memory's low scores to its best.
 RELATIVE_CUT = 0.5
 # Which part of the remembered time counts as a memory's low scores.
 LOW_SHARE = 0.2
-# Cells within this many deviations of the best one always belong to the answer.
+# Visits within this many deviations of the best one always belong to the answer.
 SAME_STRENGTH = 1.0
 # Visits closer than this many sampling intervals are one visit.
 JOIN_INTERVALS = 1.5
@@ -76,9 +76,9 @@ def find_moments(
     min_confidence: float,
     trust: float = 1.0,
 ) -> list[Moment]:
-    """The visits of what the strengths `[N]` stand for, in time order.
+    """The visits of what the strengths `[S]` stand for, in time order.
 
-    Cells count from `min_confidence` on, and from a cut between the memory's low scores and the
+    Spans count from `min_confidence` on, and from a cut between the memory's low scores and the
     best score in the window on; overlapping and adjacent spans become one moment.
     """
     spans = _Spans.inside(memory, strengths, window)
@@ -184,13 +184,13 @@ class _Spans:
             inside = (start_s <= window.start_s) & (end_s > window.start_s)
             inside |= (start_s == end_s) & (start_s == window.start_s)
             stop_s = np.minimum(end_s[inside], window.limit_s)
-            return cls(rows[inside], start_s[inside], stop_s, strengths[rows[inside]])
+            return cls(rows[inside], start_s[inside], stop_s, strengths[inside])
         low = np.maximum(start_s, window.start_s)
         high = np.minimum(end_s, window.end_s)
         # A sliver at the border of the window is the neighbour's last frame, not a visit.
         sliver_s = np.minimum(0.5 * memory.interval_s, 0.5 * (end_s - start_s))
         inside = (high - low >= sliver_s) & (high >= low) & (low < window.end_s)
-        return cls(rows[inside], low[inside], high[inside], strengths[rows[inside]])
+        return cls(rows[inside], low[inside], high[inside], strengths[inside])
 
     def where(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> "_Spans":
         return _Spans(self.rows[keep], self.start_s[keep], self.end_s[keep], self.strengths[keep])
@@ -202,7 +202,7 @@ def _low_strength(memory: QueryMemory, strengths: Strengths) -> float:
     lasting = ~memory.sensory[rows]
     if not lasting.any():
         lasting = np.ones(len(rows), np.bool_)
-    values = strengths[rows[lasting]]
+    values = strengths[lasting]
     lengths = (snapshot.span_end_s - snapshot.span_start_s)[lasting]
     order = np.argsort(values, kind="stable")
     total = np.cumsum(np.maximum(lengths[order], 1e-9))

@@ -55,7 +55,7 @@ def test_find_moments_equals_a_loop_over_spans(case) -> None:
     """Visits, their borders and their strengths are those of the plain loop at the same cut."""
     memory, strengths = case
 
-    found = find_moments(memory, strengths, EVERYTHING, SCALE, min_confidence=0.5)
+    found = find_moments(memory, strengths[memory.span_rows], EVERYTHING, SCALE, min_confidence=0.5)
 
     threshold = min((m.strength for m in found), default=np.inf)
     kept = [row for row in range(len(strengths)) if strengths[row] >= 3.0]
@@ -76,7 +76,7 @@ def test_rank_spans_keeps_every_lasting_span(case) -> None:
     """Without a cut every span of a lasting cell is there once, at least as strong as its cell."""
     memory, strengths = case
 
-    ranked = rank_spans(memory, strengths, EVERYTHING, SCALE)
+    ranked = rank_spans(memory, strengths[memory.span_rows], EVERYTHING, SCALE)
 
     lasting = sorted(
         (float(s), float(e))

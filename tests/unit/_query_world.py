@@ -92,8 +92,9 @@ class HandSnapshot:
     span_end_s: np.ndarray
     now_s: float = 0.0
 
-    def score(self, query: np.ndarray) -> np.ndarray:
-        return (self.keys @ query).astype(np.float32)
+    def span_scores(self, query: np.ndarray) -> np.ndarray:
+        rows = np.searchsorted(self.ids, self.span_cell)
+        return (self.keys[rows] @ query).astype(np.float32)
 
 
 @dataclass
