@@ -23,6 +23,8 @@ _CALM_FRAMES = 2
 # A stretch is wild where neighbouring frames differ by this share of what begins an event.
 _WILD_SHARE = 0.6
 _FAR_EVENTS = 8
+# Events that begin with less surprise than this, as in a slow pan, are not scenes to compare with.
+_LEAST_FAR = 0.1
 # The guess of a deviation, as a share of the mean, where next to nothing was seen.
 _FIRST_SPREAD = 0.3
 # Up to which share of all spans events of unlike frames have at most so many frames.
@@ -117,7 +119,7 @@ class SurpriseBoundary:
 
         Such are the pictures of an album, one frame an action, noise.
         """
-        return state.usual_mean > _WILD_SHARE * state.far_mean
+        return state.usual_mean > _WILD_SHARE * max(state.far_mean, _LEAST_FAR)
 
     def step(
         self,

@@ -20,9 +20,9 @@ from streammem.memory.cells import NONE, CellTable
 from streammem.memory.spans import SpanPool
 
 # Rows compared in one pass: enough to share its fixed cost, few enough to waste little.
-_ROWS_PER_PASS = 4
+_ROWS_PER_PASS = 3
 # Slots priced at once; bounds the scratch of one pass.
-_SLOTS_PER_STRETCH = 1 << 12
+_SLOTS_PER_STRETCH = 1 << 13
 _NO_ID = np.uint32(0xFFFFFFFF)
 
 Slots = NDArray[np.int64]

@@ -21,7 +21,8 @@ from streammem.memory.spans import span_dtype
 
 # Spans for each cell where both are at their limit and looks are as short as they may be.
 SPANS_PER_CELL = 6
-# Looks are cut in memories of up to so many cells; to cut them, all cells are compared again.
+# Looks are cut in memories of up to so many cells; to cut them, all cells are compared again. A
+# larger memory has whole looks only where that leaves it more cells than these.
 MOST_CELLS_TO_CUT = 1 << 13
 # Limbs of looks in larger memories, all their life.
 LIMBS_OF_LARGE = 4
@@ -213,10 +214,13 @@ def _fit(
     cells = _cells_in(room - kept, plan)
     if cells > MOST_CELLS_TO_CUT:
         limbs = min(LIMBS_OF_LARGE, plan.widest_limbs)
-        plan = replace(plan, widest_limbs=limbs, narrowest_limbs=limbs)
-        cells = min(_cells_in(room - kept, plan), MOST_CELLS)
+        large = replace(plan, widest_limbs=limbs, narrowest_limbs=limbs)
+        cells = min(_cells_in(room - kept, large), MOST_CELLS)
+        plan = large if cells > MOST_CELLS_TO_CUT else plan
+        cells = max(cells, MOST_CELLS_TO_CUT)
     if cells < FEWEST_CELLS:
         return None
+    plan = replace(plan, working=max(4, min(plan.working, cells // 4)))
     shortest = span_dtype(plan.look_steps[-1], 1).itemsize
     span_bytes = min(room - kept - cells * CELL_BYTES, SPANS_PER_CELL * MOST_CELLS * shortest)
     return replace(plan, cells=cells, span_bytes=span_bytes, shared_bytes=room)

@@ -7,7 +7,7 @@ neighbours that look alike are joined first, those with the closest gaps of the 
 before others; so cells with many visits borrow from those with one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,6 +128,11 @@ class SpanPool:
         self.likeness = Likeness(self._code.signs(self._steps[step]))
 
     @property
+    def steps(self) -> tuple[int, ...]:
+        """Limbs of looks as they are now, and as they will be when they are cut."""
+        return self._steps[self.step :]
+
+    @property
     def capacity(self) -> int:
         """Entries in all, with looks as wide as they are now."""
         return int(self.entries.shape[0])
@@ -155,6 +160,8 @@ class SpanPool:
     def add(self, owner: int, start_s: float, end_s: float, look: Looks) -> int:
         """Give a cell one more span, with the only one of `look`; the entry it lies in.
 
+        Looks are as wide as `steps` says.
+
         Raises:
             IndexError: the pool is full.
         """
@@ -166,9 +173,8 @@ class SpanPool:
             self.size += 1
         else:
             raise IndexError("the pool of spans is full")
-        fits, limbs = look.fits[0, self.step :], self._steps[self.step]
         self.entries[entry] = (
-            start_s, end_s, owner, look.reach[0], fits, look.signs[0, :limbs],
+            start_s, end_s, owner, look.reach[0], look.fits[0], look.signs[0],
         )  # fmt: skip
         self.live += 1
         return entry
@@ -231,23 +237,19 @@ class SpanPool:
     def join_some(self) -> Mapping[int, Slots]:
         """Free some entries by joining neighbours among the spans of one cell.
 
-        Those most alike come first, then the closest gaps; ties go to the earlier gap. Slots
-        are looked at in ranges, so that the scratch does not grow with the pool. Returns, for
-        each cell that was changed, its entries sorted by start.
+        Those most alike come first, then the closest gaps; ties go to the earlier gap. Spans
+        are looked at in blocks. Returns, for each cell that was changed, its entries sorted by
+        start.
         """
         count = min(_JOINED_AT_ONCE, max(1, self.capacity // 32))
         starts_s, owners = self.entries["start_s"], self.entries["owner"]
         unlike = np.empty(0, np.int64)
         closest = np.empty(0, np.float64)
         closed = np.empty(0, np.int64)
-        for first in range(0, int(owners[: self.size].max(initial=0)) + 1, _SLOTS_AT_ONCE):
-            used = self._of_range(first, first + _SLOTS_AT_ONCE)
-            left, right = used[:-1], used[1:]
-            same = owners[left] == owners[right]
-            left, right = self.entries[left[same]], right[same]
-            behind = self.entries[right]
-            apart = np.concatenate((unlike, self.likeness.unlikeness(left, behind)))
-            gaps = np.concatenate((closest, behind["start_s"] - left["end_s"]))
+        for left, right in self._neighbours():
+            before, behind = self.entries[left], self.entries[right]
+            apart = np.concatenate((unlike, self.likeness.unlikeness(before, behind)))
+            gaps = np.concatenate((closest, behind["start_s"] - before["end_s"]))
             after = np.concatenate((closed, right))
             order = np.lexsort((starts_s[after], gaps, apart))[:count]
             unlike, closest, closed = apart[order], gaps[order], after[order]
@@ -258,12 +260,22 @@ class SpanPool:
             changed[owner] = self._rewrite(owner, entries, _joined(self.entries[entries], split))
         return changed
 
+    def _neighbours(self) -> Iterator[tuple[Slots, Slots]]:
+        """Entries of neighbouring spans of one cell, a block at a time."""
+        owners = self.entries["owner"]
+        for first in range(0, int(owners[: self.size].max(initial=0)) + 1, _SLOTS_AT_ONCE):
+            used = self._of_range(first, first + _SLOTS_AT_ONCE)
+            places = np.flatnonzero(owners[used[:-1]] == owners[used[1:]])
+            for start in range(0, places.size, _ENTRIES_AT_ONCE):
+                block = places[start : start + _ENTRIES_AT_ONCE]
+                yield used[block], used[block + 1]
+
     def renew_looks(self, owner: int, look: Looks) -> None:
         """Give every span of a cell the only one of `look`."""
         entries = self._of_range(owner, owner + 1)
         self.entries["reach"][entries] = look.reach[0]
-        self.entries["fits"][entries] = look.fits[0, self.step :]
-        self.entries["signs"][entries] = look.signs[0, : self._steps[self.step]]
+        self.entries["fits"][entries] = look.fits[0]
+        self.entries["signs"][entries] = look.signs[0]
 
     def _rewrite(self, owner: int, entries: Slots, spans: Entries) -> Slots:
         """Let the first of `entries` hold `spans`, and release the others."""

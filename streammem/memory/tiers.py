@@ -78,7 +78,7 @@ class Tiers:
 
     def look_at(self, row: Wide) -> Looks:
         """The look of one vector of integers `[D]` of any length."""
-        return self.sign_code.encode(row[None, :], self.centre, self._plan.look_steps)
+        return self.sign_code.encode(row[None, :], self.centre, self.spans.steps)
 
     def frame_codes(self, frames: Wide) -> tuple[Bytes, NDArray[np.uint32]]:
         """Codes `[N C]` of sensory frames, and squared lengths that are 0 for zero frames.
@@ -100,10 +100,11 @@ class Tiers:
         self.tally.wild += event.wild
         if len(self.working) == self._plan.working:
             self._promote(self.working.pop(0))
-        while self.table.full:
+        if self.table.full:
             self._free_a_slot()
+        else:
+            self._spare_details()
         self._free_a_span()
-        self._spare_details()
         slot = self._new_cell(event)
         if self.tally.events == _CENTRE_EVENTS:
             self._fix_centre()
@@ -132,7 +133,7 @@ class Tiers:
 
     def _new_cell(self, event: Event) -> int:
         """The cell of an event, with a detail where one fits once older ones made room."""
-        self._drop_details(self._growth_bytes())
+        self._drop_details(self._growth_bytes() + self.details.bytes_per_detail)
         slot = self.table.allocate()
         row = self.table.rows[slot]
         row["id"], row["tier"], row["visits"] = self.next_id, WORKING, 1
@@ -144,7 +145,6 @@ class Tiers:
         row["detail"] = NONE
         look = self.look_at(event.sums)
         row["look"] = self.spans.add(slot, event.start_s, event.end_s, look)
-        self._drop_details(self.details.bytes_per_detail)
         if self._free_bytes >= self.details.bytes_per_detail:
             self._add_detail(slot, event)
         self.next_id += 1

@@ -146,7 +146,7 @@ class NaiveMemory:
         return cut
 
     def _is_wild(self) -> bool:
-        return self.usual[0] > 0.6 * self.far
+        return self.usual[0] > 0.6 * max(self.far, 0.1)
 
     def _wild_frames(self) -> int:
         share = self.wild / self.plan.spans
@@ -157,15 +157,15 @@ class NaiveMemory:
         event, self.event = self.event, NaiveEvent()
         if len(self.working) == self.plan.working:
             self._promote(self.working.pop(0))
-        while len(self._live()) == self.plan.cells:
+        if len(self._live()) == self.plan.cells:
             self._free_a_slot()
+        else:
+            self._spare_details()
         self._limit_pool()
-        self._spare_details()
-        self._drop_details(self._growth_bytes())
+        self._drop_details(self._growth_bytes() + self._detail_bytes())
         self.most_cells = max(self.most_cells, len(self._live()) + 1)
         self.most_spans = max(self.most_spans, self._span_count() + 1)
         cell = self._cell_of(event, end_s)
-        self._drop_details(self._detail_bytes(), but=cell)
         if self._free_bytes() >= self._detail_bytes():
             cell.key = self._fine_key(np.sum(event.rows, axis=0).astype(np.float64), cell.mass)
         self.events += 1
@@ -252,11 +252,11 @@ class NaiveMemory:
             if pair and self._distance(*pair) <= self.settings.near_distance:
                 self._merge(*pair)
 
-    def _drop_details(self, wanted_bytes: int, but: NaiveCell | None = None) -> None:
+    def _drop_details(self, wanted_bytes: int) -> None:
         """Usage never differs here: the oldest lose their details first."""
         missing = wanted_bytes - self._free_bytes()
         if missing > 0 and self._details():
-            self._fix_centre(but)
+            self._fix_centre()
             detailed = sorted((c for c in self._live() if c.key), key=lambda c: c.id)
             count = max(-(-missing // self._detail_bytes()), len(detailed) // 64)
             for cell in detailed[:count]:

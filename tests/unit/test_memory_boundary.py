@@ -164,3 +164,17 @@ def test_scenes_are_not_wild() -> None:
 def test_wild_events_grow_as_they_take_up_room() -> None:
     """Single frames first, then more and more at once."""
     assert [frames_of_wild_events(share, 64) for share in (0, 0.26, 0.32, 0.4)] == [1, 4, 16, 64]
+
+
+def test_a_still_scene_after_a_slow_pan_is_not_wild() -> None:
+    """What begins an event in a pan is too little to call noise unlike scenes."""
+    rng = np.random.default_rng(0)
+    steps = 0.05 * rng.standard_normal((200, 256)) / 16
+    pan = rng.standard_normal(256) / 16 + np.cumsum(steps, axis=0)
+    still = pan[-1] + 0.1 * rng.standard_normal((600, 256)) / 16
+    frames = np.concatenate([pan, still])
+    frames /= np.linalg.norm(frames, axis=1, keepdims=True)
+
+    found = cuts(frames, wild_frames=1)
+
+    assert sum(cut > 250 for cut in found) < 20

@@ -1,5 +1,6 @@
 """Capacities from a byte budget."""
 
+import numpy as np
 import pytest
 
 from streammem.core.errors import BudgetError
@@ -87,3 +88,21 @@ def test_tokens_are_kept_where_cells_are_plenty() -> None:
     ]
 
     assert kept == [8, 2, 0]
+
+
+def test_more_bytes_are_never_fewer_cells() -> None:
+    """Also where a memory becomes large enough to keep its looks whole."""
+    cells = [plan_memory(512, budget * KIB, 0, FIXED_BYTES).cells for budget in range(64, 6000, 64)]
+
+    assert cells == sorted(cells)
+
+
+@pytest.mark.parametrize("dim", [8192, 16_384])
+def test_a_wide_memory_at_its_smallest_works(dim: int) -> None:
+    """Working cells leave room for long-term ones, so that something can give way."""
+    store = MemoryStore(dim, smallest_budget_bytes(dim, 0, FIXED_BYTES))
+    frames = np.random.default_rng(0).standard_normal((60, dim)).astype(np.float32)
+
+    store.write(frames, np.arange(60.0))
+
+    assert store.frames == 60

@@ -15,12 +15,12 @@ A, B = 0, (1 << 64) - 1
 """Signs of looks as unlike as can be."""
 
 
-def look(signs: int) -> Looks:
+def look(signs: int, limbs: int = 2) -> Looks:
     """A look a unit away from the centre."""
     return Looks(
         np.array([FIXED_ONE], np.uint16),
-        np.array([[100, 101]], np.uint8),
-        np.array([[signs, signs]], np.uint64),
+        np.array([[100, 101]], np.uint8)[:, 2 - limbs :],
+        np.array([[signs] * limbs], np.uint64),
     )
 
 
@@ -171,7 +171,7 @@ def test_cut_looks_leave_room_and_everything_else() -> None:
     assert (owners[kept] == np.flatnonzero(kept)).all()
     assert (pool.entries["signs"][:30_000, 0][kept] == owners[kept]).all()
     assert set(pool.entries["fits"][:30_000, 0][kept].tolist()) == {101}
-    assert pool.add(5, 1.0, 2.0, look(A)) == 7
+    assert pool.add(5, 1.0, 2.0, look(A, limbs=1)) == 7
 
 
 def test_released_entries_are_used_again_and_the_state_survives() -> None:
@@ -187,7 +187,7 @@ def test_released_entries_are_used_again_and_the_state_survives() -> None:
     again = pool_of(4)
     again.load(pool.to_bytes(), pool.first_free, pool.step)
     for copy in (pool, again):
-        copy.add(7, 9.0, 9.5, look(B))
+        copy.add(7, 9.0, 9.5, look(B, limbs=1))
 
     assert pool.to_bytes() == again.to_bytes()
     assert pool.size == 3

@@ -268,6 +268,17 @@ def test_details_go_before_cells_do() -> None:
     assert found >= 29
 
 
+@pytest.mark.parametrize(("dim", "budget_bytes"), [(512, 12_288), (1152, 16_384), (1152, 20_480)])
+def test_small_memories_have_a_centre(dim: int, budget_bytes: int) -> None:
+    """It is fixed while every cell still has its detail, however the bytes fall."""
+    store = MemoryStore(dim, budget_bytes)
+    frames = scenes(100, 6, dim) + 2 * np.random.default_rng(5).standard_normal(dim)
+
+    store.write(frames.astype(np.float32), np.arange(600) * 0.5)
+
+    assert np.abs(store._engine.tiers.centre).max() > 0
+
+
 def test_a_used_cell_keeps_its_detail_longest() -> None:
     """Of the old cells the one that was returned stays sharp."""
     store = MemoryStore(64, 32_768)
