@@ -41,7 +41,7 @@ _READ = re.compile(
 _SPEAK = (
     r"(?:say|says|said|saying|tell|tells|told|telling|mention|mentions|mentioned|talk(?:s|ed|ing)?\s+"
     r"(?:about|of)|speak(?:s|ing)?\s+(?:about|of)|spoke\s+(?:about|of)|discuss(?:es|ed)?|announce[sd]?"
-    r"|narrate[sd]?|ask(?:s|ed)?\s+(?:about|for)|explain(?:s|ed)?\s+(?:about|that|why|how)"
+    r"|narrate[sd]?|ask(?:s|ed)?(?:\s+(?:about|for)\b|\s*,?\s*\ue000)|explain(?:s|ed)?\s+(?:about|that|why|how)"
     r"|repl(?:y|ies|ied)|respond(?:s|ed)?|whisper(?:s|ed)?|shout(?:s|ed)?)"
 )
 _SAID = re.compile(
@@ -52,12 +52,17 @@ _SAID = re.compile(
     r"|\bwhat\s+(?:is|was|are)\s+\w+\s+saying\b|\b(?:say|said)\s+about\b",
     re.IGNORECASE,
 )
+# "What can you say about ..." asks the one who answers; a body responds as well as a voice.
+_NOT_SAID = re.compile(
+    r"\b(?:can|could|would)\s+(?:you|we|one)\s+(?:say|tell)\b|\bhow\b[^,]*\brespon(?:d|ds|ded)\b",
+    re.IGNORECASE,
+)
 _ABOUT = re.compile(
     r"\b(?:about|of|regarding|concerning|mention(?:s|ed)?|discuss(?:es|ed)?|announce[sd]?)\s+(.+)$",
     re.IGNORECASE,
 )
 _EXISTS = re.compile(
-    rf"^\W*{_AUX}\b|^(?!\W*(?:when|at\b|what|which|who|where|how|for\s+how)).*\b(?:is|are|was|were)\s+"
+    rf"(?:^|[.!]\s+)\W*{_AUX}\b|^(?!\W*(?:when|at\b|what|which|who|where|how|for\s+how)).*\b(?:is|are|was|were)\s+"
     r"there\s+(?:a|an|any|some)\b"
     r"|\bcheck\s+(?:if|whether)\b|^\W*(?:whether|any)\b",
     re.IGNORECASE,
@@ -65,7 +70,7 @@ _EXISTS = re.compile(
 _WHEN = re.compile(
     r"^\W*(?:and\s+)?(?:since\s+|until\s+)?when\b"
     r"|\b(?:at\s+|on\s+|in\s+|during\s+|around\s+)?(?:what|which)\s+(?:exact\s+|specific\s+)?"
-    r"(?:times?|moments?|points?|timestamps?|part|minute|second)\b"
+    r"(?:times?|moments?|points?|timestamps?|part|period|minute|second)\b"
     rf"|\bwhere\s+(?:in|during)\s+{VIDEO}|\b(?:the\s+)?(?:moments?|parts?|time|times|timestamps?)\s+"
     r"(?:when|where|in\s+which|at\s+which|of)\b"
     r"|^\W*(?:show|find|locate|search|jump|go\s+to|skip|take\s+me|look\s+for|get|bring)\b"
@@ -73,7 +78,8 @@ _WHEN = re.compile(
     re.IGNORECASE,
 )
 _DESCRIBE = re.compile(
-    r"^\W*(?:please\s+)?(?:describe|summari[sz]e|outline|recap|list|explain)\b"
+    r"^\W*(?:please\s+)?(?:describe|summari[sz]e|outline|recap|list|explain|discuss|analy[sz]e"
+    r"|illustrate|elaborate|compare|evaluate|assess)\b"
     r"|\b(?:summary|overview|synopsis|summari[sz]e[sd]?|timeline|chapters?)\b"
     rf"|\bwhat(?:'s|\s+is|\s+was|\s+are)?\s+(?:{VIDEO}|it|this)\s+(?:all\s+)?about\b"
     rf"|\bwhat(?:'s|\s+is|\s+was)\s+(?:happening\s+|going\s+on\s+|shown\s+|depicted\s+)?"
@@ -123,7 +129,7 @@ def speech_intent(text: str) -> str | None:
     """`read` for written words, `said` for spoken ones, None for neither."""
     if _READ.search(text):
         return "read"
-    return "said" if _SAID.search(text) else None
+    return "said" if _SAID.search(text) and not _NOT_SAID.search(text) else None
 
 
 def speech_topic(text: str) -> str | None:

@@ -19,6 +19,8 @@ _IS_OR = re.compile(
     re.IGNORECASE,
 )
 _NO_OPTION = frozenset("not so before after else more less what".split())  # noqa: SIM905
+# A second question behind the comma: "..., and how are they used?", "..., or is it a dog?".
+_NEW_QUESTION = frozenset("how why or and is are was were does do did".split())  # noqa: SIM905
 _MAX_OPTION_WORDS = 12
 
 
@@ -119,6 +121,6 @@ def _listed(text: str) -> Stem | None:
     options = split_list(match["list"])
     if len(options) < 2 or any(len(option.split()) > _MAX_OPTION_WORDS for option in options):
         return None
-    if any(option.split()[0].lower() in _NO_OPTION for option in options):
+    if any(option.split()[0].lower() in _NO_OPTION | _NEW_QUESTION for option in options):
         return None
     return Stem(f"{match['stem'].strip()}?", options)

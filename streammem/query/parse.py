@@ -8,6 +8,7 @@ from streammem.core.types import Question
 from streammem.query import intents
 from streammem.query.options import Stem, split_alternatives, split_options
 from streammem.query.phrase import clean_phrase, strip_polite
+from streammem.query.prospect import event_to_report, without_prospect
 from streammem.query.relations import Relation, find_relation
 from streammem.query.time_phrases import TimeRange, extract_time_phrases
 
@@ -43,6 +44,9 @@ def parse_question(text: str, *, choices: Sequence[str] = ()) -> Question:
     held, cleaned = _hold_quotes(cleaned)
     stem = split_options(cleaned, choices)
     spoken = strip_polite(stem.text)
+    event = event_to_report(spoken)
+    if event is not None:
+        spoken = f"show me the moments when {event}"
     time = extract_time_phrases(spoken)
     rest = strip_polite(time.rest)
     inner = Stem(rest, stem.options) if stem.options else split_alternatives(rest)
@@ -50,7 +54,7 @@ def parse_question(text: str, *, choices: Sequence[str] = ()) -> Question:
         stem=spoken,
         rest=inner.text,
         time=time.range,
-        relation=find_relation(inner.text),
+        relation=_relation(inner.text, time.range),
         options=inner.options,
     )
     return _assemble(text, reading, held)
@@ -70,6 +74,15 @@ def _hold_quotes(text: str) -> tuple[list[str], str]:
         return f"\ue000{len(held) - 1}\ue001"
 
     return held, _QUOTED.sub(keep, text)
+
+
+def _relation(text: str, time: TimeRange) -> Relation:
+    """The relation in words, or `next` for what somebody is about to do at no stated time."""
+    found = find_relation(text)
+    if found.relation is not None or _is_timed(time):
+        return found
+    ahead = without_prospect(text)
+    return found if ahead is None else Relation(ahead, "next")
 
 
 def _assemble(text: str, reading: _Reading, held: list[str]) -> Question:

@@ -24,7 +24,7 @@ POLITE = re.compile(
     r"|tell\s+me\s+(?:please\s+)?(?=(?:when|where|what|who|which|how|whether|if|at|is|are)\b)"
     r"|(?:considering|given|judging\s+by|in\s+light\s+of|based\s+on)\s[^?]{1,200}?,\s*"
     r"(?=(?:what|which|who|how|where|when|is|are|does|do|did)\b)"
-    r"|(?:whether|if)\s+(?=\w+\s+(?:is|are|was|were)\b)"
+    r"|(?:whether|if)\s+(?=\w+\s+(?:is|are|was|were)\b)|in\s+your\s+own\s+words\b,?\s*"
     r"|(?:based\s+on|according\s+to|judging\s+from|from|in|throughout|during|for|within)\s+"
     rf"(?:what\s+is\s+shown\s+in\s+)?{VIDEO}\s*,?\s*)",
     re.IGNORECASE,
@@ -42,7 +42,7 @@ _LEADS = (
     r"(?:count|number)(?:\s+of)?(?:\s+(?:how\s+many\s+times|all|the\s+number\s+of(?:\s+times)?))?\b",
     r"(?:what\s+is\s+|what\s+was\s+|what's\s+)?(?:the\s+)?(?:total\s+)?(?:duration|length)\s+of\b",
     r"(?:at|on|in|during|around)?\s*(?:what|which)\s+(?:exact\s+|specific\s+)?"
-    r"(?:time|times|moment|moments|point|points|timestamp|part|minute|second)\b"
+    r"(?:time|times|moment|moments|point|points|timestamp|part|period|minute|second)\b"
     rf"(?:\s+(?:in|of|during)\s+{VIDEO})?",
     rf"where\s+(?:in|during)\s+{VIDEO}",
     rf"(?:in|during|throughout)\s+{VIDEO}",
@@ -56,7 +56,8 @@ _LEADS = (
     r"(?:\s+(?:describes?|summari[sz]es?|matches|shows?))?\b",
     r"(?:what|which)\s+(?:is\s+|are\s+|was\s+)?(?:the\s+)?(?:main\s+|dominant\s+|background\s+)?"
     r"colou?rs?\s+(?:is|are|was|were|of|does|do|did)\b",
-    r"(?:describe|summari[sz]e|explain|outline|recap)\b(?:\s+(?:to\s+me|for\s+me)\b)?",
+    r"(?:describe|summari[sz]e|explain|outline|recap|discuss|analy[sz]e|illustrate|compare|evaluate"
+    r"|assess|elaborate(?:\s+on)?)\b(?:\s+(?:to\s+me|for\s+me)\b)?",
     r"(?:tell\s+me\s+about|talk\s+about|give\s+(?:me\s+)?(?:a|an)\s+(?:brief\s+|short\s+)?"
     r"(?:summary|overview|description)\s+of|list)\b",
     r"when(?:'s|\s+exactly)?\b",

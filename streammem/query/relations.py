@@ -33,7 +33,9 @@ _MARKER = re.compile(
 _BETWEEN = re.compile(
     r"(?<!is )(?<!'s )(?<!are )(?<!was )(?<!were )(?<!located )(?<!placed )(?<!standing )"
     r"(?<!sitting )(?<!difference )(?<!relationship )(?<!distance )(?<!choose )"
-    r"(?<!distinguish )(?<!relation )"
+    r"(?<!distinguish )(?<!relation )(?<!angle )(?<!gap )(?<!fight )(?<!match )(?<!game )"
+    r"(?<!battle )(?<!contrast )(?<!connection )(?<!link )(?<!interaction )(?<!conversation )"
+    r"(?<!similarity )(?<!similarities )(?<!differences )(?<!comparison )"
     rf"\bbetween\s+(?P<a>(?:the\s+(?:moment|time)\s+)?.+?)\s+and\s+(?P<b>.+?)"
     rf"(?=[,?]|$|\s+{_AUX}\s+{_DETERMINER}\s)",
     re.IGNORECASE,
@@ -55,6 +57,8 @@ _FOLLOWS = re.compile(
     r"|(?P<before>precedes?|preceded))\s+(?P<y>.+)$",
     re.IGNORECASE,
 )
+# Where another event fixes the time, an order without a list of events is only a word.
+_UNANCHORED = r"^(?!.*\b(?:before|after)\b)"
 _ARRANGE = re.compile(
     r"\b(?:arrange|sort|put|rank)\b.*\b(?:order|sequence|chronological\w*)\b"
     r"|\bin\s+(?:what|which)\s+(?:order|sequence)\b"
@@ -62,6 +66,8 @@ _ARRANGE = re.compile(
     r"|\b(?:the\s+)?(?:order|sequence)\s+of\s+(?:the\s+)?(?:\w+\s+)?(?:events?|appearances?|scenes?|"
     r"actions?|steps?|presentation|occurrences?)\b"
     r"|\bcorresponds?\s+to\s+the\s+(?:order|sequence)\b|\bsorts?\s+the\s+(?:order|sequence)\b"
+    rf"|{_UNANCHORED}.*?\bwhat(?:'s|\s+is|\s+was|\s+would\s+be)\s+the\s+(?:order|sequence)\s+of\b"
+    rf"|{_UNANCHORED}\W*(?:what|which)\b.*\bin\s+order\W*$"
     r"|\border\s+(?:in\s+which|that)\b|\bhow\s+the\s+scenes\b.*\bchange\b|\b(?:arrange|sort)\s+(?:the|these)\b"
     r"|^\W*(?:arrange|sort|order)\b[^:?]*:",
     re.IGNORECASE,
@@ -87,14 +93,17 @@ _THING_NOUN = r"(?:thing|event|scene|shot|segment|part|item|clip|image|picture|f
 _OWNER = r"(?:\b(?P<lead>for\s+)?(?P<article>the|a|its|his|her|their)\s+)?(?:\bvery\s+)?"
 _NOUN = rf"(?P<noun>\s+{_COUNTED_NOUN}\b(?:\s+(?:that|when|of))?)?"
 _FIRST = re.compile(
-    rf"{_OWNER}\b(?:first|earliest|initially)\b{_NOT_IN_TIME}{_NOUN}", re.IGNORECASE
+    rf"(?:\bat\s+(?=first\b))?{_OWNER}\b(?:first|earliest|initially)\b{_NOT_IN_TIME}{_NOUN}",
+    re.IGNORECASE,
 )
 _LAST = re.compile(
-    rf"{_OWNER}\b(?:last|final|latest|most\s+recent|most\s+recently|finally|lastly)\b"
+    rf"(?:\bat\s+(?=last\b))?{_OWNER}\b(?:last|final|latest|most\s+recent|most\s+recently|finally|lastly)\b"
     rf"(?!\s+(?:for|until|s)\b){_NOT_IN_TIME}{_NOUN}",
     re.IGNORECASE,
 )
-_LASTS = re.compile(r"\b(?:does|do|did|will)\b.+\blast\b[\s?.]*$|\bhow\s+long\b", re.IGNORECASE)
+_LASTS = re.compile(
+    r"\b(?:does|do|did|will)\b.+(?<!\bat\s)\blast\b[\s?.]*$|\bhow\s+long\b", re.IGNORECASE
+)
 _NTH = re.compile(
     rf"\b(?P<lead>for\s+)?(?P<article>the|a|its|his|her|their)\s+(?P<n>{ORDINAL})\b{_NOT_IN_TIME}"
     r"(?P<back>\s+(?:to\s+(?:the\s+)?last|from\s+(?:the\s+)?(?:last|end)))?"
@@ -111,6 +120,9 @@ _NEXT = re.compile(
     r"|\b(?:afterwards?|subsequently|thereafter)\b",
     re.IGNORECASE,
 )
+# "What does he do then?" asks on; "what was said then?" asks about that time.
+_THEN = re.compile(r"(?<!and\s)(?<!back\s)(?<!by\s)\bthen(?=\s*[?.!]*\s*$)", re.IGNORECASE)
+_ACTS = re.compile(r"\b(?:what|who|where)\s+(?:do|does|did|happens|happened)\b", re.IGNORECASE)
 _SPLIT_QUESTION = re.compile(
     rf"^(?P<clause>.+?)\s*,\s*(?P<main>.+)$|^(?P<clause2>.+?)\s+(?P<main2>{_WH}\b.+)$"
     rf"|^(?P<clause3>.+?)\s+(?P<main3>{_AUX}\s+(?:there|{_DETERMINER})\b.+)$",
@@ -314,7 +326,7 @@ def _ordinal(text: str) -> Relation | None:
     match = None if _LASTS.search(text) else _LAST.search(text)
     if match is not None:
         return Relation(_without(text, match), "last")
-    match = _NEXT.search(text)
+    match = _NEXT.search(text) or (_THEN.search(text) if _ACTS.search(text) else None)
     return Relation(_without(text, match), "next") if match is not None else None
 
 
@@ -326,6 +338,6 @@ def _without(text: str, match: re.Match[str]) -> str:
     if shorter != tail:
         # "in the first segment", "during the last scene": the preposition goes with its noun.
         head = re.sub(r"\s(?:in|at|on|for|of|during|from)\s*$", " ", head, flags=re.IGNORECASE)
-    elif not groups.get("noun") and groups.get("article") and re.match(r"\s+\w", tail):
+    elif not groups.get("noun") and groups.get("article") and re.match(r"\s+(?!to\b)\w", tail):
         head = f"{head} {groups.get('lead') or ''}{groups['article']}"
     return " ".join(f"{head} {shorter}".split())

@@ -40,6 +40,9 @@ _OF_VIDEO = rf"(?:\s+(?:of|in|from)\s+{VIDEO})?"
 _DURING_THIS = (
     r"(?:\b(?:in|during|at)\s+(?:the|this)\s+(?:time|period|interval|span|section|part)\s+)?"
 )
+# How many "a few" are.
+A_FEW = "3"
+_FEW = re.compile(r"^(?:a\s+)?few\b", re.IGNORECASE)
 _UNIT_S = {"h": 3600.0, "m": 60.0, "s": 1.0}
 
 
@@ -174,7 +177,7 @@ def _bare_between(match: re.Match[str]) -> TimeRange:
 
 
 def _edge(match: re.Match[str]) -> TimeRange | None:
-    text = re.sub(r"^half[\s-]", "half a ", match["d"].lower())
+    text = _FEW.sub(A_FEW, re.sub(r"^half[\s-]", "half a ", match["d"].lower()))
     length_s = duration_value(text if re.match(NUMBER, text) else f"1 {text}")
     if length_s is None:
         return None
@@ -184,7 +187,7 @@ def _edge(match: re.Match[str]) -> TimeRange | None:
 
 
 def _ago(match: re.Match[str]) -> TimeRange | None:
-    length_s = duration_value(match["d"])
+    length_s = duration_value(_FEW.sub(A_FEW, match["d"]))
     if length_s is None:
         return TimeRange(relative=RelativeRange("from_end", JUST_NOW_S, 0.0), now=True)
     return TimeRange(relative=RelativeRange("from_end", length_s, length_s))
@@ -262,10 +265,12 @@ def _combine(first: TimeRange, second: TimeRange) -> TimeRange:
     """Both ranges at once: the later start and the earlier end; the first relative one stays."""
     starts = [value for value in (first.start_s, second.start_s) if value is not None]
     ends = [value for value in (first.end_s, second.end_s) if value is not None]
+    placed = first.relative is not None and first.relative.kind == "fraction"
     return TimeRange(
         start_s=max(starts) if starts else None,
         end_s=min(ends) if ends else None,
-        relative=first.relative or second.relative,
+        # "The current mood of the man in the middle of the video": a place in the picture.
+        relative=second.relative if placed and second.now else first.relative or second.relative,
         now=first.now or second.now,
     )
 
@@ -310,14 +315,16 @@ _RULES: tuple[tuple[re.Pattern[str], Handler], ...] = (
     _rule(
         rf"(?:\b(?:with)?in\s+|\b(?:during|over|for|throughout|of|from)\s+)?(?:\bthe\s+)(?:very\s+)?"
         rf"(?P<which>first|initial|opening|last|final|past|previous|closing)\s+"
-        rf"(?P<d>{DURATION}|half[\s-](?:hour|minute)|minute|hour|second){_OF_VIDEO}(?![\w'-])",
+        rf"(?P<d>{DURATION}|half[\s-](?:hour|minute)|(?:few\s+)?{_UNIT}){_OF_VIDEO}(?![\w'-])",
         _edge,
     ),
     _rule(
         rf"\b(?:with)?in\s+(?P<which>first|last)\s+(?P<d>{DURATION}){_OF_VIDEO}(?!\w)",
         _edge,
     ),
-    _rule(rf"\b(?P<d>{DURATION}|a\s+moment|a\s+(?:little\s+)?while)\s+ago\b", _ago),
+    _rule(
+        rf"\b(?P<d>{DURATION}|a\s+few\s+{_UNIT}|a\s+moment|a\s+(?:little\s+)?while)\s+ago\b", _ago
+    ),
     _rule(
         rf"(?:\b(?:in|during|throughout|at|for|of)\s+)?\bthe\s+(?P<n>{ORDINAL})\s+"
         rf"(?P<unit>minute|hour)\b{_OF_VIDEO}",
@@ -361,7 +368,7 @@ _RULES: tuple[tuple[re.Pattern[str], Handler], ...] = (
         rf"\b(?:at\s+)?(?P<n>\d{{1,3}})\s?(?:%|percent)\s+(?:into|through|of)\s+{VIDEO}", _percent
     ),
     _rule(
-        rf"(?:{_EDGE_IN})middle\s+(?:of|in)\s+{VIDEO}|\b(?:near|around|towards)\s+the\s+middle\b"
+        rf"(?:{_EDGE_IN})middle(?:\s+(?:part|section))?\s+(?:of|in)\s+{VIDEO}|\b(?:near|around|towards)\s+the\s+middle\b"
         rf"(?!\s+of\b)",
         _fraction(1 / 3, 2 / 3),
     ),
@@ -372,7 +379,7 @@ _RULES: tuple[tuple[re.Pattern[str], Handler], ...] = (
         _fraction(0.0, EDGE_SHARE),
     ),
     _rule(
-        rf"{_EDGE_IN}(?:end|ending|close){_OF_VIDEO}(?!\s+of\b)"
+        rf"{_EDGE_IN}(?:end|ending|close)\b(?!-){_OF_VIDEO}(?!\s+of\b)"
         rf"|\b(?:when|as|once)\s+{VIDEO}\s+(?:ends|finishes|stops|ended|is\s+over)\b",
         _fraction(1 - EDGE_SHARE, 1.0),
     ),
@@ -381,11 +388,11 @@ _RULES: tuple[tuple[re.Pattern[str], Handler], ...] = (
     _rule(
         r"\b(?:right|even)\s+now\b|\bat\s+(?:the|this)\s+(?:very\s+|current\s+|present\s+)?"
         r"(?:moment|instant)\b(?!\s+(?:when|that|of))|\b(?:currently|presently)\b|\bat\s+present\b"
-        r"|\bas\s+of\s+now\b|(?<!\bfrom\s)\bnow\b(?!\s+on\b)|\bcurrent(?=\s+[a-z])",
+        r"|\bas\s+of\s+now\b|(?<!\bfrom\s)\bnow\b(?!\s+on\b(?!\s+the\b))|\bcurrent(?=\s+[a-z])",
         _now(NOW_S),
     ),
     _rule(
-        r"\bjust(?=\s+(?:said|say|says|happen(?:ed|s)?|occur(?:red|s)?|did|do|does|done|appear(?:ed|s)?"
+        r"\bjust(?=\s+(?:said|say|says|asked|taken|performed|made|used|happen(?:ed|s)?|occur(?:red|s)?|did|do|does|done|appear(?:ed|s)?"
         r"|shown|seen|passed?|left|came|entered|took|placed|added|put|finished|started))"
         r"|(?<=\bdone\s)just\b",
         _now(JUST_NOW_S),
