@@ -111,7 +111,8 @@ class SpanPool:
     def __init__(
         self, capacity_bytes: int, spans_per_cell: int, code: SignCode, steps: tuple[int, ...]
     ) -> None:
-        self._buffer = np.zeros(capacity_bytes, np.uint8)
+        # Written once, so that the process takes these bytes now and does not grow with the stream.
+        self._buffer = np.full(capacity_bytes, 0, np.uint8)
         self._spans_per_cell = spans_per_cell
         self._code = code
         self._steps = steps
