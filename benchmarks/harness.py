@@ -1,10 +1,8 @@
 """What every benchmark shares: facts about the machine, timing, the command, tables, results."""
 
 import argparse
-import importlib.metadata
 import json
 import os
-import platform
 import resource
 import shlex
 import subprocess
@@ -49,19 +47,13 @@ def _cpu_s() -> float:
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
-def cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def environment(device: str = "cpu") -> dict[str, Any]:
     """Processor, cores, versions and, for a CUDA device, the name of the card."""
+    from streammem.bench.machine import hardware, versions
+
     facts: dict[str, Any] = {
-        "processor": _processor(),
-        "cores": cores(),
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "python": platform.python_version(),
-        "versions": {name: _version(name) for name in PACKAGES},
+        **hardware(),
+        "versions": versions(PACKAGES),
         "commit": _commit(),
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
     }
@@ -70,22 +62,6 @@ def environment(device: str = "cpu") -> dict[str, Any]:
 
         facts["cuda_device"] = torch.cuda.get_device_name(device)
     return facts
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _commit() -> str | None:

@@ -168,11 +168,11 @@ def measure(case: Case, rounds: int) -> dict[str, Any]:
 
 def judge(timings: dict[str, list[harness.Timing]]) -> dict[str, Any]:
     """Medians, the bound and the ratio, with every round beside them."""
+    from streammem.bench.machine import cores
+
     wall = {name: harness.median([t.wall_s for t in found]) for name, found in timings.items()}
     cpu = {name: harness.median([t.cpu_s for t in found]) for name, found in timings.items()}
-    slowest_s = max(
-        wall["decode"], wall["encode"], (cpu["decode"] + cpu["encode"]) / harness.cores()
-    )
+    slowest_s = max(wall["decode"], wall["encode"], (cpu["decode"] + cpu["encode"]) / cores())
     return {
         "decode_wall_s": wall["decode"], "decode_cpu_s": cpu["decode"],
         "encode_wall_s": wall["encode"], "encode_cpu_s": cpu["encode"],

@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,32 @@ _PACKAGES = ("streammem", "numpy", "matplotlib", "torch", "sentence-transformers
 def machine() -> dict[str, Any]:
     """Processor, cores that may be used, memory, system, and versions of what took part."""
     return {
-        "processor": _processor(),
-        "cores": _cores(),
+        **hardware(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         if hasattr(os, "sysconf")
         else None,
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "python": platform.python_version(),
-        "versions": {name: _version(name) for name in _PACKAGES},
+        "versions": versions(_PACKAGES),
         "code": code_digest(),
     }
 
 
-def _cores() -> int:
+def hardware() -> dict[str, Any]:
+    """Processor, cores that may be used, system and Python."""
+    return {
+        "processor": _processor(),
+        "cores": cores(),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "python": platform.python_version(),
+    }
+
+
+def versions(packages: Iterable[str]) -> dict[str, str | None]:
+    """The version of each package, None where it is not installed."""
+    return {name: _version(name) for name in packages}
+
+
+def cores() -> int:
+    """Cores this process may use."""
     usable = getattr(os, "sched_getaffinity", None)
     return len(usable(0)) if usable else os.cpu_count() or 1
 

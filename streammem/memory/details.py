@@ -2,7 +2,7 @@
 
 Details take whatever cells and spans have not taken yet; when those grow, details go first,
 those of the least used and oldest cells before the others. A cell without one is still found,
-by its signs.
+by its look.
 """
 
 import numpy as np
