@@ -123,9 +123,11 @@ def ingest(case: Case, folder: Path) -> int:
     from streammem.api import Library, request_from_config
     from streammem.core.config import load_config
 
+    # The bound is that of decoding and encoding pictures, so words and sounds are left out.
     request = request_from_config(
         load_config(environ={}).config,
         encoder=case.encoder_id, weights=case.weights, device=case.device, fps=case.fps,
+        subtitles="none", audio=False, screen_text=False,
     )  # fmt: skip
     results = Library(folder).ingest([str(clip) for clip in case.clips], request)
     failed = [result for result in results if result.status not in ("done", "partial")]
