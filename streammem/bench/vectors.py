@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from streammem.bench import _text_features
 from streammem.core.errors import SourceError
 from streammem.core.types import Floats, Times
-from streammem.encoders.base import Encoder, file_digest
+from streammem.encoders.base import Encoder
+from streammem.encoders.digests import file_digest
 from streammem.encoders.load import choose_encoder, load_encoder
 from streammem.video.reader import ReaderOptions, open_reader
 

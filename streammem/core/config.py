@@ -99,6 +99,18 @@ class QueryConfig(_Section):
     second_look: bool = False
 
 
+class AnswerConfig(_Section):
+    """How an answerer with a language model is asked."""
+
+    model: str = ""
+    key_file: str = ""
+    timeout_seconds: float = Field(default=60.0, gt=0, le=3600)
+    max_tokens: int = Field(default=400, ge=1, le=32_768)
+    pictures: int = Field(default=8, ge=0, le=64)
+    picture_px: int = Field(default=512, ge=32, le=4096)
+    cue_chars: int = Field(default=4000, ge=0, le=200_000)
+
+
 class Config(_Section):
     """The whole configuration tree."""
 
@@ -106,6 +118,7 @@ class Config(_Section):
     ingest: IngestConfig = IngestConfig()
     encoders: EncodersConfig = EncodersConfig()
     query: QueryConfig = QueryConfig()
+    answer: AnswerConfig = AnswerConfig()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +151,11 @@ def default_library_folder() -> Path:
 def model_cache_folder() -> Path:
     """Where pulled weights live."""
     return Path(platformdirs.user_cache_dir("streammem")) / "models"
+
+
+def default_digests_folder() -> Path:
+    """Where the digests of large files of weights are remembered."""
+    return Path(platformdirs.user_cache_dir("streammem")) / "digests"
 
 
 def load_config(

@@ -14,7 +14,7 @@ from streammem.core.types import (
     RuntimeChoice,
     TextFeatures,
 )
-from streammem.encoders.base import Encoder, Labels, check_pictures, digest_of
+from streammem.encoders.base import Encoder, Labels, check_pictures
 from streammem.encoders.descriptor_image import (
     TOKEN_COLUMNS,
     TOKEN_ROWS,
@@ -24,6 +24,7 @@ from streammem.encoders.descriptor_image import (
 )
 from streammem.encoders.descriptor_space import DIM, facts
 from streammem.encoders.descriptor_text import LABELS, embed_text
+from streammem.encoders.digests import digest_of
 from streammem.encoders.manifest import read_background, read_manifest
 from streammem.encoders.names import DESCRIPTOR_ID
 

@@ -18,8 +18,9 @@ from streammem.core.types import (
     TextFeatures,
 )
 from streammem.encoders._descriptor import DescriptorEncoder
-from streammem.encoders.base import Encoder, Labels, check_pictures, digest_of
+from streammem.encoders.base import Encoder, Labels, check_pictures
 from streammem.encoders.descriptor_text import LABELS
+from streammem.encoders.digests import digest_of
 from streammem.encoders.embedded_text import Nouns, TextTower
 from streammem.encoders.embedded_tower import ImageTower
 from streammem.encoders.manifest import Manifest, read_background, read_manifest

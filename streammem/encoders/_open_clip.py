@@ -33,7 +33,8 @@ from streammem.encoders._devices import (
     resolve_device,
     types_worth_timing,
 )
-from streammem.encoders.base import Encoder, Labels, check_pictures, digest_of
+from streammem.encoders.base import Encoder, Labels, check_pictures
+from streammem.encoders.digests import digest_of
 from streammem.encoders.manifest import installed_manifest, read_background
 from streammem.encoders.names import EncoderName
 from streammem.encoders.phrases import BACKGROUND_PHRASES, LABEL_PHRASES

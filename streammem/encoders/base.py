@@ -1,14 +1,10 @@
 """The contract of every encoder, so that memories and questions never know which one is behind."""
 
-import hashlib
-import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -22,8 +18,6 @@ from streammem.core.types import (
     RuntimeChoice,
     TextFeatures,
 )
-
-_BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,29 +98,3 @@ def check_pictures(pixels: Pixels) -> None:
             hint="pass at least one picture of at least 1 x 1 pixel",
             code="bad_pictures",
         )
-
-
-def digest_of(facts: Mapping[str, Any], *, files: Mapping[str, Path] | None = None) -> str:
-    """Hex SHA-256 over JSON-able facts and the content of named files."""
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
-    for name, path in sorted((files or {}).items()):
-        digest.update(f"\n{name}:{file_digest(path)}".encode())
-    return digest.hexdigest()
-
-
-def file_digest(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
-    """Hex SHA-256 of a file's bytes; `on_bytes` hears how many were read so far."""
-    digest = hashlib.sha256()
-    done = 0
-    for block in _blocks(path):
-        digest.update(block)
-        done += len(block)
-        if on_bytes is not None:
-            on_bytes(done)
-    return digest.hexdigest()
-
-
-def _blocks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            yield block

@@ -11,7 +11,7 @@ import numpy as np
 from streammem.core.assets import asset_folder
 from streammem.core.errors import MissingError
 from streammem.core.types import Background
-from streammem.encoders.base import file_digest
+from streammem.encoders.digests import file_digest
 from streammem.encoders.preprocess import Preprocessing
 
 MANIFEST_FILE = "manifest.toml"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streammem.core.errors import MissingError, UsageError
-from streammem.encoders.base import file_digest
+from streammem.encoders.digests import file_digest
 from streammem.encoders.manifest import read_manifests
 from streammem.encoders.names import EncoderName, parse_name
 from streammem.encoders.registry import PUBLISHED, Published, published

@@ -30,7 +30,7 @@ from views import load_vocabulary
 
 from streammem.encoders._descriptor import DescriptorEncoder
 from streammem.encoders._embedded import LEARNED_SHARE, EmbeddedEncoder
-from streammem.encoders.base import file_digest
+from streammem.encoders.digests import file_digest
 from streammem.encoders.embedded_check import CHECK_FILE, check_vectors
 from streammem.encoders.embedded_tower import ImageTower
 
