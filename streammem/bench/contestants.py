@@ -9,8 +9,6 @@ OURS = "streammem"
 UPPER_BOUND = "unbounded"
 CODES_SUFFIX = "+codes"
 CELLS = ("fp16", "codes", "both")
-QUICK = (OURS, "moviechat", "uniform", UPPER_BOUND)
-"""Who takes part in a quick run that names nobody."""
 _PROBE = (16, 1 << 20)
 
 

@@ -14,6 +14,9 @@ from pathlib import Path
 from streammem.bench.trials import Key, Row, Trial, row_from_json
 
 _POLL_S = 0.2
+# Products of a memory are small: shared between the threads of OpenBLAS they take several times the
+# processor time, on a busy machine up to thirty times.
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 
 
 class _Child:
@@ -68,7 +71,7 @@ class _Child:
             stdout=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            env={**os.environ, "PYTHONPATH": path},
+            env={**_ONE_THREAD, **os.environ, "PYTHONPATH": path},
             # A signal of the terminal goes to the parent, which ends its children itself.
             start_new_session=True,
         )

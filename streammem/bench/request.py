@@ -24,8 +24,8 @@ def cell_bytes(dim: int) -> int:
 class BenchRequest:
     """One run of `streammem bench memory`.
 
-    Empty `protocols`, `policies` and `budgets_bytes` mean all that can run, all of the registry (a
-    few for a quick run), and those of each protocol. `seeds` None means 20, and 1 for a quick run.
+    Empty `protocols`, `policies` and `budgets_bytes` mean all that can run, all of the registry,
+    and those of each protocol. `seeds` None means 20, and 1 for a quick run.
     `tuning` takes the seeds 0 to 99, which nothing may be reported on; else they start at 1000.
     `clips` is the list of joined real clips and `timelines` the folder of narrated timelines for
     the protocols of these names; needles, scripts and facts are planted in streams of at most

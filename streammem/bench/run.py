@@ -9,7 +9,7 @@ from typing import Any
 
 from streammem.bench import tables
 from streammem.bench.bars import bars
-from streammem.bench.contestants import QUICK, contestants
+from streammem.bench.contestants import contestants
 from streammem.bench.document import Measured
 from streammem.bench.events import BenchEvent, OnBenchEvent
 from streammem.bench.journal import Journal
@@ -123,8 +123,7 @@ def _plan(request: BenchRequest, report: OnBenchEvent) -> _Plan:
         else:
             report(BenchEvent("note", message=f"without {protocol.name}: it needs {lacking}"))
     cases = {protocol.name: protocol.cases(request) for protocol in chosen}
-    named = request.policies or (QUICK if request.quick else ())
-    policies = contestants(named, request.cells)
+    policies = contestants(request.policies, request.cells)
     return _Plan(chosen, cases, policies, request.seed_numbers())
 
 

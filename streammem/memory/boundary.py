@@ -28,16 +28,31 @@ _LEAST_FAR = 0.1
 # The guess of a deviation, as a share of the mean, where next to nothing was seen.
 _FIRST_SPREAD = 0.3
 # Up to which share of all spans events of unlike frames have at most so many frames.
-_WILD_FRAMES = ((1 / 4, 1), (5 / 16, 4), (3 / 8, 16))
+_WILD_FRAMES = ((3 / 8, 1), (7 / 16, 4), (1 / 2, 16))
+# What a frame must surprise by, as multiples of the least there is, each time that looks were cut:
+# a memory short of bytes spends them on what differs, not on every move inside a scene.
+_FLOORS = (1, 5, 20)
 
 
 def frames_of_wild_events(share: float, longest: int) -> int:
     """Most frames of an event in a wild stretch, by the share of all spans such events had.
 
-    One, until a quarter of the spans went to them; then more, so that an album is kept picture
+    One, until three eighths of the spans went to them; then more, so that an album is kept picture
     by picture and noise still leaves most of a memory to the rest.
     """
     return next((frames for most, frames in _WILD_FRAMES if share < most), longest)
+
+
+def least_surprise(floor: float, cuts: int) -> float:
+    """The excess of surprise that can begin an event after so many cuts of all looks."""
+    return floor * _FLOORS[min(cuts, len(_FLOORS) - 1)]
+
+
+class EventLimits(NamedTuple):
+    """What the memory can afford: frames of an event in a wild stretch, least surprise."""
+
+    wild_frames: int
+    least_surprise: float
 
 
 class BoundaryState(NamedTuple):
@@ -80,12 +95,9 @@ class BoundaryRule(Protocol):
         surprise: float,
         change: float,
         event_frames: int,
-        wild_frames: int,
+        limits: EventLimits,
     ) -> tuple[bool, BoundaryState]:
-        """Judge a frame against an open event of `event_frames` >= 1 frames.
-
-        In a wild stretch no event is longer than `wild_frames`.
-        """
+        """Judge a frame against an open event of `event_frames` >= 1 frames."""
         ...
 
 
@@ -127,12 +139,12 @@ class SurpriseBoundary:
         surprise: float,
         change: float,
         event_frames: int,
-        wild_frames: int,
+        limits: EventLimits,
     ) -> tuple[bool, BoundaryState]:
         """Judge a frame against an open event of `event_frames` >= 1 frames.
 
-        In a wild stretch no event is longer than `wild_frames`. `surprise` is half the mean
-        squared distance to its frames, `change` half the squared distance to the last frame.
+        `surprise` is half the mean squared distance to its frames, `change` half the squared
+        distance to the last frame.
         """
         usual_mean, usual_variance, usual_count, mean, square, count = state[:6]
         last, second_last, far_mean, far_count = state[6:]
@@ -145,12 +157,12 @@ class SurpriseBoundary:
         limit = self.gamma * math.sqrt(variance * (1 + 1 / event_frames))
         excess = surprise - expected
         shortest, longest = self.event_frames
-        cut = excess > limit and excess > self.surprise_floor and event_frames >= shortest
+        cut = excess > max(limit, limits.least_surprise) and event_frames >= shortest
         if cut:
             far_count = min(far_count + 1, _FAR_EVENTS)
             far_mean += (surprise - far_mean) / far_count
         cut = cut or event_frames >= longest
-        cut = cut or (self.is_wild(state) and event_frames >= wild_frames)
+        cut = cut or (self.is_wild(state) and event_frames >= limits.wild_frames)
 
         least = min(change, last, second_last)
         if self._is_calm(max(change, last), max(usual_mean, mean), event_frames):

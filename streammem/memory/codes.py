@@ -17,7 +17,11 @@ from streammem.core.types import Floats
 
 Bytes = NDArray[np.uint8]
 Wide = NDArray[np.float64]
+Fits = NDArray[np.uint16]
 _Real = TypeVar("_Real", np.float32, np.float64)
+
+FIT_ONE = (1 << 16) - 1
+"""Steps of a fit of 1."""
 
 FIXED_ONE = 1 << 14
 """Fixed-point units of a coordinate of 1.0."""
@@ -149,6 +153,17 @@ class RowCode:
         squares = np.square(values).sum(axis=1).astype(np.uint32)
         scale = (largest / self.peak).astype(np.float32)
         return EncodedRows(values.astype(np.int8).view(np.uint8), scale, squares)
+
+    def fits(self, rotated: Wide, encoded: EncodedRows) -> Fits:
+        """The cosine of each row with its code values `[N]`, in steps; 1 for a zero row.
+
+        A query near the row has about so much less of a cosine with the code than with the row.
+        """
+        products = np.multiply(rotated, self.values(encoded.codes)).sum(axis=1)
+        lengths = np.sqrt(np.square(rotated).sum(axis=1) * encoded.square_sum)
+        shares = np.divide(products, lengths, out=np.ones_like(lengths), where=lengths > 0)
+        steps: Fits = np.clip(np.rint(shares * FIT_ONE), 1, FIT_ONE).astype(np.uint16)
+        return steps
 
     def values(self, codes: Bytes) -> Floats:
         """Code values as float32 `[N D]`, in the rotated space; they are integers."""

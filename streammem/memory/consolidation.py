@@ -21,6 +21,8 @@ from streammem.memory.spans import SpanPool
 
 # Rows compared in one pass: enough to share its fixed cost, few enough to waste little.
 _ROWS_PER_PASS = 3
+# Pairs compared in one pass where all cells must be, as after looks were cut: bounds the scratch.
+_PAIRS_PER_PASS = 1 << 17
 # Slots priced at once; bounds the scratch of one pass.
 _SLOTS_PER_STRETCH = 1 << 13
 _NO_ID = np.uint32(0xFFFFFFFF)
@@ -149,7 +151,9 @@ class Neighbours:
         bounds = links["cost"][stale].copy()
         if slot is not None:
             bounds[stale == slot] = -np.inf
-        chosen = stale[np.argsort(bounds, kind="stable")[:_ROWS_PER_PASS]]
+        # None of those that nothing is known of can be left out.
+        unknown = min(np.count_nonzero(bounds <= 0), _PAIRS_PER_PASS // self._table.size)
+        chosen = stale[np.argsort(bounds, kind="stable")[: max(_ROWS_PER_PASS, unknown)]]
         self._compare(chosen)
 
     def _compare(self, slots: Slots) -> None:

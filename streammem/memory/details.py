@@ -13,10 +13,13 @@ from streammem.memory.cells import NONE
 
 
 def detail_dtype(code_bytes: int, tokens_per_cell: int, dim: int) -> np.dtype[np.void]:
-    """A detail: the slot of its cell, the fine key as `scale` times its code, the tokens."""
+    """A detail: the slot of its cell, the fine key as `scale` times its code, the tokens.
+
+    `fit` is the cosine of the key with its code, in steps of `1 / FIT_ONE`.
+    """
     columns: list[tuple[str, str] | tuple[str, str, tuple[int, ...]]] = [
         ("owner", "<i4"), ("scale", "<f4"), ("square_sum", "<u4"), ("token_count", "u1"),
-        ("spare", "u1", (3,)), ("code", "u1", (code_bytes,)),
+        ("spare", "u1"), ("fit", "<u2"), ("code", "u1", (code_bytes,)),
     ]  # fmt: skip
     if tokens_per_cell:
         columns.append(("tokens", "u1", (tokens_per_cell, dim)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from streammem.core.types import Floats, Times
-from streammem.memory.boundary import BoundaryRule, BoundaryState
+from streammem.memory.boundary import BoundaryRule, BoundaryState, EventLimits
 from streammem.memory.codes import FIXED_ONE, Wide
 from streammem.memory.timing import Clock, ClockSettings, tick
 from streammem.memory.tokens import TokenCodes, encode_tokens
@@ -43,7 +43,7 @@ class Intake:
     """The open event, the boundary's state, the clock and the last frame: what a frame meets.
 
     `on_close` receives each event that ends; `on_end` the final end of the previous frame;
-    `wild_frames` tells how long an event may be in a stretch of unlike frames.
+    `limits` tells what the memory can afford now.
     """
 
     rule: BoundaryRule
@@ -51,7 +51,7 @@ class Intake:
     event: Event
     on_close: Callable[[Event], None]
     on_end: Callable[[int, float], None]
-    wild_frames: Callable[[], int]
+    limits: Callable[[], EventLimits]
     last_frame: Wide
     boundary: BoundaryState = field(default_factory=BoundaryState)
     clock: Clock = field(default_factory=Clock)
@@ -99,7 +99,7 @@ class _Block:
         self._first = 0
         self._to_base: list[float] = []
         self._exemplar: int | None = None
-        self._wild_frames = intake.wild_frames()
+        self._limits = intake.limits()
 
     def run(self, pts_s: list[float], durations_s: list[float] | None) -> Times:
         """Place every frame in time and in an event."""
@@ -120,7 +120,7 @@ class _Block:
                 event.end_s = max(event.end_s, previous_end_s)
                 surprise = self._surprise(i)
                 cut, intake.boundary = intake.rule.step(
-                    intake.boundary, surprise, self._changes[i], event.frames, self._wild_frames
+                    intake.boundary, surprise, self._changes[i], event.frames, self._limits
                 )
                 if cut or hole:
                     self._end_event(i)
@@ -172,7 +172,7 @@ class _Block:
         event = self._settle(before)
         event.wild = self._intake.rule.is_wild(self._intake.boundary)
         self._intake.on_close(event)
-        self._wild_frames = self._intake.wild_frames()
+        self._limits = self._intake.limits()
         self._intake.event = Event(
             sums=np.zeros_like(event.sums), tokens=np.zeros_like(event.tokens)
         )

@@ -21,9 +21,9 @@ from streammem.memory.spans import span_dtype
 
 # Spans for each cell where both are at their limit and looks are as short as they may be.
 SPANS_PER_CELL = 6
-# Looks are cut in memories of up to so many cells; to cut them, all cells are compared again. A
-# larger memory has whole looks only where that leaves it more cells than these.
-MOST_CELLS_TO_CUT = 1 << 13
+# Looks are cut in memories of up to so many cells; to cut them, all cells are compared again, which
+# at this number takes a twentieth of a second. A larger memory has looks of one width.
+MOST_CELLS_TO_CUT = 1 << 11
 # Limbs of looks in larger memories, all their life.
 LIMBS_OF_LARGE = 4
 # Fine keys have 8 bits a coordinate from here on, and in widths where a rotation mixes little.

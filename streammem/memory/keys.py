@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streammem.core.types import Floats
-from streammem.memory.codes import Bytes, RowCode, Wide
+from streammem.memory.codes import FIT_ONE, Bytes, Fits, RowCode, Wide
 from streammem.memory.signs import Looks, SignCode
 
 Integers = NDArray[np.int64]
@@ -35,11 +35,16 @@ class KeySet(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CodedKeys:
-    """Keys that are all in one row code."""
+    """Keys that are all in one row code.
+
+    `fits` are the cosines of the keys with their codes. Without them a key of few bits scores
+    less than one of many that is as near.
+    """
 
     code: RowCode
     codes: Bytes
     square_sum: NDArray[np.uint32]
+    fits: Fits | None = None
 
     @property
     def dim(self) -> int:
@@ -48,7 +53,10 @@ class CodedKeys:
 
     def cosines(self, unit_query: Floats) -> Floats:
         """Cosines float32 `[N]` with a unit query `[D]`."""
-        return self.code.cosines(self.codes, self.square_sum, unit_query)
+        cosines = self.code.cosines(self.codes, self.square_sum, unit_query)
+        if self.fits is not None:
+            cosines *= np.float32(FIT_ONE) / self.fits
+        return cosines
 
     def unit_rows(self) -> Floats:
         """Unit keys float32 `[N D]`."""

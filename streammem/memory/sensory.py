@@ -7,22 +7,22 @@ from numpy.typing import NDArray
 
 from streammem.core.errors import MemoryFileError
 from streammem.core.types import Times
-from streammem.memory.codes import Bytes, Wide
+from streammem.memory.codes import Bytes, Fits, Wide
 
 
 class FrameCode(Protocol):
     """How frames become codes in the ring."""
 
-    def __call__(self, frames: Wide) -> tuple[Bytes, NDArray[np.uint32]]:
-        """Codes uint8 `[N C]` of fixed-point frames `[N D]`, and their squared lengths."""
+    def __call__(self, frames: Wide) -> tuple[Bytes, NDArray[np.uint32], Fits]:
+        """Codes uint8 `[N C]` of fixed-point frames `[N D]`, their squared lengths and fits."""
         ...
 
 
 def sensory_dtype(code_bytes: int) -> np.dtype[np.void]:
-    """A frame: its span, its number in the stream from 1, and its code."""
+    """A frame: its span, its number in the stream from 1, and its code with its fit."""
     return np.dtype(
         [("start_s", "<f8"), ("end_s", "<f8"), ("frame", "<u8"), ("square_sum", "<u4"),
-         ("code", "u1", (code_bytes,))]
+         ("fit", "<u2"), ("code", "u1", (code_bytes,))]
     )  # fmt: skip
 
 
@@ -54,13 +54,14 @@ class SensoryRing:
     ) -> None:
         """Put in the last of the given fixed-point frames `[B D]`, numbered from `first_frame`."""
         skipped = max(0, frames.shape[0] - self.capacity)
-        codes, square_sum = code(frames[skipped:])
+        codes, square_sum, fits = code(frames[skipped:])
         numbers = np.arange(first_frame + skipped, first_frame + frames.shape[0])
         places = (numbers - 1) % self.capacity
         self._rows["start_s"][places] = starts_s[skipped:]
         self._rows["end_s"][places] = ends_s[skipped:]
         self._rows["frame"][places] = numbers
         self._rows["square_sum"][places] = square_sum
+        self._rows["fit"][places] = fits
         self._rows["code"][places] = codes
         self.size = min(self.capacity, max(self.size, int(numbers[-1])))
 

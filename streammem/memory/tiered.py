@@ -79,7 +79,7 @@ class TieredEngine:
             event=empty,
             on_close=self.tiers.close_event,
             on_end=self.sensory.set_end,
-            wild_frames=self.tiers.wild_frames,
+            limits=self.tiers.event_limits,
             last_frame=np.zeros(plan.dim),
         )
 

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streammem.core.types import Tier, Times
-from streammem.memory.boundary import frames_of_wild_events
+from streammem.memory.boundary import EventLimits, frames_of_wild_events, least_surprise
 from streammem.memory.cells import LONG_TERM, NONE, WORKING, CellTable, join_sum, split_sum
-from streammem.memory.codes import FIXED_ONE, Bytes, EncodedRows, RowCode, Wide
+from streammem.memory.codes import FIT_ONE, FIXED_ONE, Bytes, Fits, RowCode, Wide
 from streammem.memory.consolidation import Merge, Neighbours
 from streammem.memory.details import DetailPool
 from streammem.memory.engine import Tally
@@ -80,19 +80,21 @@ class Tiers:
         """The look of one vector of integers `[D]` of any length."""
         return self.sign_code.encode(row[None, :], self.centre, self.spans.steps)
 
-    def frame_codes(self, frames: Wide) -> tuple[Bytes, NDArray[np.uint32]]:
-        """Codes `[N C]` of sensory frames, and squared lengths that are 0 for zero frames.
+    def frame_codes(self, frames: Wide) -> tuple[Bytes, NDArray[np.uint32], Fits]:
+        """Codes `[N C]` of sensory frames, squared lengths that are 0 for zero ones, and fits.
 
         Looks of frames have no centre: they come and go, and it changes once.
         """
         if self.frames_are_fine:
-            encoded = self.fine_code.encode(self.fine_code.rotate(frames))
-            return encoded.codes, encoded.square_sum
+            rotated = self.fine_code.rotate(frames)
+            encoded = self.fine_code.encode(rotated)
+            return encoded.codes, encoded.square_sum, self.fine_code.fits(rotated, encoded)
         whole = (self.sign_code.limbs,)
         looks = self.sign_code.encode(frames, np.zeros(frames.shape[1]), whole)
         codes = np.ascontiguousarray(looks.signs, "<u8").view(np.uint8)
         lasting: NDArray[np.uint32] = np.any(frames, axis=1).astype(np.uint32)
-        return np.concatenate((codes, looks.fits), axis=1), lasting
+        ones = np.full(lasting.size, FIT_ONE, np.uint16)
+        return np.concatenate((codes, looks.fits), axis=1), lasting, ones
 
     def close_event(self, event: Event) -> None:
         """Put a closed event into working; consolidate first where there is no slot."""
@@ -113,10 +115,13 @@ class Tiers:
         else:
             self.working.append(slot)
 
-    def wild_frames(self) -> int:
-        """Most frames of an event in a stretch of unlike frames."""
-        share = self.tally.wild / self._plan.spans
-        return frames_of_wild_events(share, self._policy.settings.max_event_frames)
+    def event_limits(self) -> EventLimits:
+        """What the next event may be, with the bytes that are left."""
+        settings, share = self._policy.settings, self.tally.wild / self._plan.spans
+        return EventLimits(
+            frames_of_wild_events(share, settings.max_event_frames),
+            least_surprise(settings.surprise_floor, self.spans.step),
+        )
 
     def use(self, returned: Mapping[int, int], reads: int, open_event: Event) -> None:
         """Note what reading returned; ids that are gone are passed over."""
@@ -153,17 +158,20 @@ class Tiers:
     def _add_detail(self, slot: int, event: Event) -> None:
         place = self.details.add(slot)
         self.table.rows[slot]["detail"] = place
-        encoded = self.fine_code.encode(self.fine_code.rotate(event.sums[None, :]))
-        self._write_key(place, encoded, event.frames * FIXED_ONE)
+        rotated = self.fine_code.rotate(event.sums[None, :])
+        self._write_key(place, rotated, event.frames * FIXED_ONE)
         if event.tokens.size:
             self.details.records[place]["tokens"] = event.tokens
             self.details.records[place]["token_count"] = event.tokens.shape[0]
 
-    def _write_key(self, place: int, encoded: EncodedRows, unit: float) -> None:
+    def _write_key(self, place: int, rotated: Wide, unit: float) -> None:
+        """The fine key of a row `[1 D]` in the space of its code; `unit` is its 1.0."""
+        encoded = self.fine_code.encode(rotated)
         record = self.details.records[place]
         record["code"] = encoded.codes[0]
         record["square_sum"] = encoded.square_sum[0]
         record["scale"] = encoded.scale[0] / unit
+        record["fit"] = self.fine_code.fits(rotated, encoded)[0]
 
     @property
     def _free_bytes(self) -> int:
@@ -328,15 +336,14 @@ class Tiers:
             if records[other]["token_count"]:
                 records[place]["tokens"] = records[other]["tokens"]
                 records[place]["token_count"] = records[other]["token_count"]
-        self._write_key(place, self.fine_code.encode(mean[None, :]), FIXED_ONE)
+        self._write_key(place, mean[None, :], FIXED_ONE)
 
     def _take_over(self, older: int, younger: int) -> None:
         """Let the older cell look as the younger one does."""
         rows = self.table.rows
         self._drop_detail(older)
         place = int(rows[younger]["detail"])
-        for name in ("exemplar_s", "detail"):
-            rows[older][name] = rows[younger][name]
+        rows[older]["exemplar_s"], rows[older]["detail"] = rows[younger]["exemplar_s"], place
         rows[younger]["detail"] = NONE
         if place != NONE:
             self.details.records[place]["owner"] = older

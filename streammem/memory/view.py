@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from streammem.core.types import Tier, Times
 from streammem.memory.cells import NONE, WORKING
-from streammem.memory.codes import FIXED_ONE, Bytes
+from streammem.memory.codes import FIXED_ONE, Bytes, Fits
 from streammem.memory.event import Intake
 from streammem.memory.keys import CodedKeys, KeySet, LookKeys, MixedKeys
 from streammem.memory.sensory import SensoryRing
@@ -42,6 +42,7 @@ class _Part:
     fine_cell: Integers
     fine_codes: Bytes
     fine_square_sum: NDArray[np.uint32]
+    fine_fit: Fits
     token_cell: Integers
     token_codes: Bytes
 
@@ -63,7 +64,9 @@ def take_snapshot(tiers: Tiers, intake: Intake, sensory: SensoryRing) -> MemoryS
     names = {**TIER_NAMES, _SENSORY: Tier.SENSORY}
     columns = {name: joined(name)[order] for name in _OF_CELLS}
     span_cell = joined("span_cell")[by_span]
-    fine = CodedKeys(tiers.fine_code, joined("fine_codes"), joined("fine_square_sum"))
+    fine = CodedKeys(
+        tiers.fine_code, joined("fine_codes"), joined("fine_square_sum"), joined("fine_fit")
+    )
     named: list[tuple[Integers, KeySet]] = [(joined("fine_cell"), fine), _looked_at(tiers)]
     if not tiers.frames_are_fine:
         named.append(_frame_looks(tiers, sensory))
@@ -154,6 +157,7 @@ def _cells(tiers: Tiers) -> _Part:
         fine_cell=ids[details["owner"]],
         fine_codes=details["code"],
         fine_square_sum=details["square_sum"],
+        fine_fit=details["fit"],
         token_cell=token_cell,
         token_codes=token_codes,
     )
@@ -162,8 +166,8 @@ def _cells(tiers: Tiers) -> _Part:
 def _open_event(tiers: Tiers, intake: Intake) -> _Part:
     """The open event as the working cell that it would be if it ended now."""
     event = intake.event
-    row = event.sums[None, :]
-    fine = tiers.fine_code.encode(tiers.fine_code.rotate(row))
+    rotated = tiers.fine_code.rotate(event.sums[None, :])
+    fine = tiers.fine_code.encode(rotated)
     cell_id = np.array([tiers.next_id], np.int64)
     start_s, end_s = np.array([event.start_s]), np.array([intake.open_end_s])
     return _Part(
@@ -182,6 +186,7 @@ def _open_event(tiers: Tiers, intake: Intake) -> _Part:
         fine_cell=cell_id,
         fine_codes=fine.codes,
         fine_square_sum=fine.square_sum,
+        fine_fit=tiers.fine_code.fits(rotated, fine),
         token_cell=np.repeat(cell_id, event.tokens.shape[0]),
         token_codes=event.tokens.copy(),
     )
@@ -210,6 +215,7 @@ def _frames(tiers: Tiers, sensory: SensoryRing) -> _Part:
         fine_cell=ids if wide else nothing[:0],
         fine_codes=fine["code"] if wide else np.zeros((0, code_bytes), np.uint8),
         fine_square_sum=fine["square_sum"],
+        fine_fit=fine["fit"],
         token_cell=nothing[:0],
         token_codes=np.zeros((0, tiers.fine_code.dim), np.uint8),
     )

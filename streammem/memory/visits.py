@@ -56,14 +56,22 @@ class VisitLooks:
         looked = self.keys.code.products(looks, unit_query, self.keys.centre)
         # The error of a look vanishes as the query nears it.
         lengths = np.maximum(reach, _LEAST_REACH) * max(_LEAST_REACH, _distance(unit_query, centre))
-        nearness = np.minimum(np.square((looked - own_place) / lengths), 1)
-        error = math.pi / (2 * self.keys.code.signs(looks.signs.shape[1])) * (1 - nearness)
+        cosine = np.clip((looked - own_place) / lengths, -1, 1)
+        error = _error_share(cosine) * math.pi / (2 * self.keys.code.signs(looks.signs.shape[1]))
         lacking = (1 - np.square(agreement)) * _EXPECTED_SQUARE
         weight = np.divide(lacking, lacking + error, out=np.zeros_like(error), where=lacking > 0)
         scores = np.where(weight == 0, of_keys, expected + weight * (looked - expected))
         scores[looks.reach == FLAT] = 0
         result: Floats = scores.astype(np.float32)
         return result
+
+
+def _error_share(cosine: Wide) -> Wide:
+    """The variance of a product of signs over the query's own, where that at cosine 0 is 1."""
+    sine = np.sqrt(1 - np.square(cosine))
+    met = cosine * (np.arcsin(cosine) + cosine * sine)
+    share: Wide = np.maximum(1 + np.square(cosine) - 4 / math.pi * met, 0)
+    return share
 
 
 def _distance(unit_query: Floats, centre: Wide) -> float:

@@ -117,7 +117,8 @@ class NaiveMemory:
         expected = (len(own) * own_mean + s.prior_frames * usual) / weight
         spread = (own_square + s.prior_frames * deviation**2) / weight
         limit = s.gamma * sqrt(spread * (1 + 1 / len(self.event.rows)))
-        surprising = surprise - expected > max(limit, s.surprise_floor)
+        cuts = len(self.plan.look_steps) - len(self.steps)
+        surprising = surprise - expected > max(limit, s.surprise_floor * (1, 5, 20, 20, 20)[cuts])
         was_wild = self._is_wild()
         frames, before = len(self.event.rows), self.before
         if surprising and frames >= s.min_event_frames:
@@ -150,7 +151,7 @@ class NaiveMemory:
 
     def _wild_frames(self) -> int:
         share = self.wild / self.plan.spans
-        steps = [frames for most, frames in ((1 / 4, 1), (5 / 16, 4), (3 / 8, 16)) if share < most]
+        steps = [frames for most, frames in ((3 / 8, 1), (7 / 16, 4), (1 / 2, 16)) if share < most]
         return [*steps, self.settings.max_event_frames][0]
 
     def _close_event(self, end_s: float) -> None:

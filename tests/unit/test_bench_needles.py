@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from streammem.bench.long_streams import STEP_S, LongKind
+from streammem.bench.protocols.ballet import BALLET, DANCE_FRAMES, Ballet
 from streammem.bench.protocols.base import Protocol
 from streammem.bench.protocols.needles import (
     CHAINS_PROTOCOL,
@@ -37,7 +38,7 @@ def _measure(protocol: Protocol, *policies: str) -> dict[str, Metrics]:
     ("protocol", "metric"),
     [(NEEDLES, "needle_r1"), (NEEDLES, "survival"), (CHAINS_PROTOCOL, "chain_done"),
      (SCRIPTS, "first"), (SCRIPTS, "count"), (SCRIPTS, "duration"), (SCRIPTS, "abstention_f1"),
-     (HORIZON, "recall"), (HORIZON, "updated")],
+     (HORIZON, "recall"), (HORIZON, "updated"), (BALLET, "dancer")],
 )  # fmt: skip
 def test_a_memory_of_everything_answers_right_and_of_the_last_frames_does_not(
     protocol: Protocol, metric: str
@@ -76,6 +77,16 @@ def test_facts_that_changed_were_replaced_before_they_are_asked() -> None:
     for plant in plants:
         taken[plant.start : plant.start + plant.frames] += 1
     assert taken.max() == 1
+
+
+def test_each_dancer_dances_once_with_a_pause_before() -> None:
+    ballet = Ballet(LongKind(600, dim=64, empty=True), 8, 48, 1000)
+    starts = [plant.start for plant in ballet.plants]
+
+    assert starts == [48 + number * (DANCE_FRAMES + 48) for number in range(8)]
+    assert all(plant.vector.shape == (DANCE_FRAMES, 64) for plant in ballet.plants)
+    alike = [float(ballet.dances[0] @ dance) for dance in ballet.dances[1:]]
+    assert np.mean(alike) == pytest.approx(0.5, abs=0.15)
 
 
 def test_scripts_hold_what_they_say() -> None:

@@ -3,21 +3,26 @@
 import numpy as np
 import pytest
 
-from streammem.memory.boundary import BoundaryState, frames_of_wild_events
+from streammem.memory.boundary import (
+    BoundaryState,
+    EventLimits,
+    frames_of_wild_events,
+    least_surprise,
+)
 from streammem.memory.registry import POLICIES
 
 POLICY = POLICIES["streammem"]
 RULE = POLICY.boundary(POLICY.settings)
 
 
-def cuts(frames: np.ndarray, wild_frames: int = 64) -> list[int]:
+def cuts(frames: np.ndarray, wild_frames: int = 64, least: float = 0.004) -> list[int]:
     """Where the rule cuts a stream of unit frames, in clear loops."""
     state, first, found = BoundaryState(), 0, []
     for i in range(1, len(frames)):
         members = frames[first:i]
         surprise = float(np.mean(np.sum((members - frames[i]) ** 2, axis=1)) / 2)
         change = float(np.sum((frames[i] - frames[i - 1]) ** 2) / 2)
-        cut, state = RULE.step(state, surprise, change, i - first, wild_frames)
+        cut, state = RULE.step(state, surprise, change, i - first, EventLimits(wild_frames, least))
         if cut:
             found.append(i)
             first = i
@@ -163,7 +168,19 @@ def test_scenes_are_not_wild() -> None:
 
 def test_wild_events_grow_as_they_take_up_room() -> None:
     """Single frames first, then more and more at once."""
-    assert [frames_of_wild_events(share, 64) for share in (0, 0.26, 0.32, 0.4)] == [1, 4, 16, 64]
+    assert [frames_of_wild_events(share, 64) for share in (0, 0.38, 0.44, 0.5)] == [1, 4, 16, 64]
+
+
+def test_a_memory_short_of_bytes_overlooks_moves_inside_a_scene() -> None:
+    """Each cut of looks raises what a frame must surprise by; scenes are still told apart."""
+    frames, truth = stream([25, 25, 25], 512, 0.1, 0.5)
+    frames[10:15] += 0.25 * np.roll(frames[10], 7)
+    frames /= np.linalg.norm(frames, axis=1, keepdims=True)
+    least = [least_surprise(0.004, cuts) for cuts in range(5)]
+
+    assert least == pytest.approx([0.004, 0.02, 0.08, 0.08, 0.08])
+    assert cuts(frames, least=least[0]) == [10, 15, *truth]
+    assert cuts(frames, least=least[2]) == truth
 
 
 def test_a_still_scene_after_a_slow_pan_is_not_wild() -> None:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from streammem.memory.codes import BIT_WIDTHS, FIXED_ONE, RowCode, to_fixed_point
+from streammem.memory.codes import BIT_WIDTHS, FIT_ONE, FIXED_ONE, RowCode, to_fixed_point
+from streammem.memory.keys import CodedKeys
 
 # Root mean square error of a unit row: Max's distortion of a normal coordinate, and of the
 # 8-bit grid with the largest of 512 coordinates at 127.
@@ -79,6 +80,35 @@ def test_scale_times_values_is_the_row(bits: int) -> None:
     assert np.array_equal(
         np.square(code.values(encoded.codes)).sum(axis=1).astype(np.uint32), encoded.square_sum
     )
+
+
+@pytest.mark.parametrize("bits", BIT_WIDTHS)
+def test_fits_make_up_for_what_a_code_takes_from_cosines(bits: int) -> None:
+    """A query near a row scores as with the row itself; alone, few bits would cost a share."""
+    code, rng = RowCode(512, bits, seed=2), np.random.default_rng(1)
+    frames = to_fixed_point(rows(60, 512) + 0.3)
+    rotated = code.rotate(frames)
+    encoded = code.encode(rotated)
+    fits = code.fits(rotated, encoded)
+    units = frames / np.linalg.norm(frames, axis=1, keepdims=True)
+    queries = units + 0.1 * rng.standard_normal(units.shape) / np.sqrt(512)
+    queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+    plain, fitted = (
+        np.array([
+            CodedKeys(code, encoded.codes, encoded.square_sum, of_keys).cosines(
+                query.astype(np.float32)
+            )[row]
+            for row, query in enumerate(queries)
+        ])
+        for of_keys in (None, fits)
+    )  # fmt: skip
+    exact = (units * queries).sum(axis=1)
+
+    assert np.abs(fitted - exact).max() < 0.01
+    assert (exact - plain).mean() == pytest.approx(
+        {8: 0, 4: 0.006, 2: 0.06, 1: 0.2}[bits], abs=0.02
+    )
+    assert code.fits(np.zeros((1, 512)), code.encode(np.zeros((1, 512)))).tolist() == [FIT_ONE]
 
 
 @pytest.mark.parametrize("bits", BIT_WIDTHS)

@@ -33,7 +33,8 @@ def test_the_worst_case_is_within_the_budget(dim: int, budget_bytes: int, tokens
 @pytest.mark.parametrize(
     ("dim", "budget_bytes", "fine_bits", "look_steps", "sensory_bits"),
     [
-        (512, MIB, 8, (8, 4, 2, 1), 8),
+        (512, MIB, 8, (4,), 8),
+        (512, 512 * KIB, 4, (8, 4, 2, 1), 4),
         (512, 32 * MIB, 8, (4,), 8),
         (512, 64 * 1152, 4, (8, 4, 2, 1), 4),
         (512, 16 * KIB, 4, (8, 4, 2, 1), 1),

@@ -77,6 +77,20 @@ def test_cosines_are_estimated_without_bias(dim: int, limbs: int, cosine: float)
     assert found.std() < wide * sine * np.sqrt(1.57 / code.signs(limbs)) + 0.005
 
 
+@pytest.mark.parametrize(
+    ("cosine", "share"), [(0.7, 0.85), (0.95, 0.6), (0.99, 0.45), (0.997, 0.4)]
+)
+def test_near_vectors_are_told_apart_much_better(cosine: float, share: float) -> None:
+    """Far less than RaBitQ's error is left, because both own products are made use of."""
+    code = SignCode(512, seed=5)
+
+    found = estimate(code, *pairs(512, cosine), 2)
+
+    plain = np.sqrt(1 - cosine**2) * np.sqrt(np.pi / 2 / code.signs(2))
+    assert abs(found.mean() - cosine) < 0.005
+    assert found.std() < share * plain
+
+
 def test_a_centre_takes_away_what_all_share() -> None:
     """In a cone the spread is that of the differences, which are much shorter."""
     rows, centre = in_a_cone(512, 200)

@@ -1,5 +1,6 @@
 """The protocols of `streammem bench memory`, by name, in the order they run."""
 
+from streammem.bench.protocols.ballet import BALLET
 from streammem.bench.protocols.base import Protocol
 from streammem.bench.protocols.needles import CHAINS_PROTOCOL, NEEDLES
 from streammem.bench.protocols.planted_streams import BUDGETS_PROTOCOL, LOAD, STREAMS
@@ -17,6 +18,7 @@ PROTOCOLS: dict[str, Protocol] = {
         CHAINS_PROTOCOL,
         SCRIPTS,
         HORIZON,
+        BALLET,
         CLIPS,
         TIMELINES,
         SCALE,

@@ -31,7 +31,7 @@ from streammem.core.types import Floats
 from streammem.memory import Hit, MemorySnapshot
 
 LENGTHS = (1_000, 3_000, 10_000, 30_000, 100_000, 1_000_000)
-QUICK_LENGTHS = (1_000, 3_000)
+QUICK_LENGTHS = (1_000,)
 DEPTHS = 11
 WIDTHS = (1, 3, 10)
 COSINES = (0.9, 0.7, 0.5)

@@ -24,7 +24,7 @@ from streammem.memory import POLICIES, MemoryStore
 from streammem.memory.engine import BOUNDED
 
 LENGTHS = (1_000, 10_000, 100_000, 1_000_000)
-QUICK_LENGTHS = (1_000, 10_000)
+QUICK_LENGTHS = (2_000,)
 BATCH_FRAMES = 256
 SINGLE_WRITES = 2_000
 QUERIES = 100
@@ -116,7 +116,8 @@ def _search(store: MemoryStore, stream: LongStream) -> Metrics:
 
 def _single_writes(store: MemoryStore, stream: LongStream) -> Metrics:
     """Latency of writing one frame at a time, after all the others."""
-    more = LongStream(LongKind(SINGLE_WRITES, dim=stream.kind.dim), stream.seed + 1)
+    count = min(SINGLE_WRITES, stream.kind.frames // 5)
+    more = LongStream(LongKind(count, dim=stream.kind.dim), stream.seed + 1)
     origin_s = store.frames * STEP_S
     times_ms = []
     for frames, pts_s in more.blocks(BLOCK_FRAMES):
