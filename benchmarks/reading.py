@@ -1,12 +1,13 @@
 """Reads rendered slides and signs, and keeps ten hours of talk in a small memory.
 
-    python benchmarks/reading.py            # both parts, results/reading.json
+    python benchmarks/reading.py            # all parts, results/reading.json
     python benchmarks/reading.py --part slides
 
 Slides: a 720p H.264 video whose every text and time are known. Bars: at least 95 % of the words,
 begin and end within one sampling step, one cue a text. Talk: subtitles of ten hours in a memory
 whose cues have 256 KiB. Bars: the file within its budget, and 95 % of the words found that were
-said once, in the first hour.
+said once, in the first hour. The same with three times as many words in the language (`wide`),
+where many ordinary words are as rare: reported, without a bar for the words.
 """
 
 import argparse
@@ -56,6 +57,7 @@ TALK_CUE_BYTES = 256 * KIB
 RARE = 40
 # Different words of the talk besides the rare ones, as frequent as in speech.
 VOCABULARY = 2000
+WIDE_VOCABULARY = 6000
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +174,12 @@ def _shares(text: str, truth: str) -> bool:
     return bool(set(text.split()) & set(truth.split()))
 
 
-def write_talk(path: Path) -> list[str]:
+def write_talk(path: Path, vocabulary_size: int) -> list[str]:
     """Subtitles of ten hours, a cue every four seconds; returns the rare words of hour one."""
     drawn = random.Random(11)
     syllables = [a + b for a in "bcdfghklmnprstvz" for b in ("a", "e", "i", "o", "u")]
     vocabulary = sorted({"".join(drawn.choices(syllables, k=drawn.randint(1, 4)))
-                         for _ in range(VOCABULARY)})  # fmt: skip
+                         for _ in range(vocabulary_size)})  # fmt: skip
     drawn.shuffle(vocabulary)
     weights = [1 / (rank + 3) for rank in range(len(vocabulary))]
     rare = [f"xq{''.join(drawn.choices(syllables, k=3))}{number}" for number in range(RARE)]
@@ -197,15 +199,18 @@ def _clock(seconds: int) -> str:
     return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d},000"
 
 
-def measure_talk(folder: Path, *, meaning: bool) -> tuple[dict[str, Any], dict[str, bool]]:
+def measure_talk(
+    folder: Path, *, meaning: bool, vocabulary_size: int
+) -> tuple[dict[str, Any], dict[str, bool]]:
     """How ten hours of subtitles fit into 256 KiB of cues, and what is found of hour one.
 
     With `meaning` each cue carries the code of its meaning, which takes minutes and bytes.
     """
     if not meaning:
         ingestion.text_encoder_folder = lambda: None
+    folder.mkdir()
     subtitles = folder / "talk.srt"
-    rare = write_talk(subtitles)
+    rare = write_talk(subtitles, vocabulary_size)
     budget = int(TALK_CUE_BYTES / CUE_SHARE) + SYSTEM_PAGES * SMALL_PAGE_BYTES
     plan = plan_budget(budget)
     source = f"synthetic:5?duration={TALK_HOURS * 3600}&fps=0.1&size=32x32"
@@ -221,7 +226,7 @@ def measure_talk(folder: Path, *, meaning: bool) -> tuple[dict[str, Any], dict[s
         found += any(word in (item.text or "") for item in answer.evidence[:3])
     path = Path(str(result.memory_path))
     figures = {
-        "hours": TALK_HOURS, "codes_of_meaning": meaning,
+        "hours": TALK_HOURS, "codes_of_meaning": meaning, "vocabulary": vocabulary_size,
         "cues_said": TALK_HOURS * 900, "cues_kept": result.cues["subtitle"],
         "text_bytes_said": sum(len(line) for line in subtitles.read_text().splitlines()[2::4]),
         "text_bytes_kept": result.bytes["cues"], "cue_share_bytes": plan.cue_bytes,
@@ -232,15 +237,16 @@ def measure_talk(folder: Path, *, meaning: bool) -> tuple[dict[str, Any], dict[s
     bars = {
         "file within the budget": path.stat().st_size <= budget,
         "the memory verifies": verify_memory(path).ok,
-        "at least 95 % of the rare words of hour one found": found >= 0.95 * len(rare),
     }
+    if vocabulary_size == VOCABULARY:
+        bars["at least 95 % of the rare words of hour one found"] = found >= 0.95 * len(rare)
     return figures, bars
 
 
 def main() -> int:
     """Measure, print, write; 1 where a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--part", choices=("slides", "talk"), help="one part only")
+    parser.add_argument("--part", choices=("slides", "talk", "wide"), help="one part only")
     parser.add_argument("--meaning", action="store_true", help="the talk with codes of meaning")
     parser.add_argument("--out", type=Path, default=harness.RESULTS / "reading.json")
     options = parser.parse_args()
@@ -248,7 +254,12 @@ def main() -> int:
     bars: dict[str, bool] = {}
     parts: dict[str, Measure] = {
         "slides": measure_slides,
-        "talk": lambda folder: measure_talk(folder, meaning=options.meaning),
+        "talk": lambda folder: measure_talk(
+            folder / "talk", meaning=options.meaning, vocabulary_size=VOCABULARY
+        ),
+        "wide": lambda folder: measure_talk(
+            folder / "wide", meaning=options.meaning, vocabulary_size=WIDE_VOCABULARY
+        ),
     }
     with tempfile.TemporaryDirectory(prefix="streammem-") as name:
         for part, measure in parts.items():

@@ -42,8 +42,14 @@ class FasterWhisper:
                 "faster-whisper is not installed", hint=INSTALL, code="missing_dependency"
             )
         folder = find_weights(weights)
-        import faster_whisper
-
+        try:
+            import faster_whisper
+        except ImportError as error:
+            raise MissingError(
+                f"faster-whisper cannot be loaded: {error}",
+                hint=INSTALL,
+                code="missing_dependency",
+            ) from error
         try:
             self._model: Any = faster_whisper.WhisperModel(
                 str(folder),

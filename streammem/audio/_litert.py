@@ -34,8 +34,14 @@ class LiteRtTagger:
                 hint="check the path of its .tflite file",
                 code="missing_weights",
             )
-        from ai_edge_litert.interpreter import Interpreter
-
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ImportError as error:
+            raise MissingError(
+                f"ai-edge-litert cannot be loaded: {error}",
+                hint=INSTALL,
+                code="missing_dependency",
+            ) from error
         data = path.read_bytes()
         try:
             self._interpreter = Interpreter(model_content=data, num_threads=1)

@@ -32,8 +32,12 @@ class SileroVoice:
 
     def __init__(self) -> None:
         model = _model_file()
-        import onnxruntime
-
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise MissingError(
+                f"onnxruntime cannot be loaded: {error}", hint=INSTALL, code="missing_dependency"
+            ) from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3

@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+from streammem.core.errors import MissingError
 from streammem.core.types import Cue, Frame
 from streammem.text._rapidocr import INSTALL, OCR_ID, RapidOcr, ocr_installed
 from streammem.text.screen import ScreenReader
@@ -24,10 +25,13 @@ class ScreenReading:
         self._screen.restore(state)
         self._limit_bytes = limit_bytes
         self._missed_detail = False
+        self._broken: str | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What could not be read."""
+        if self._broken is not None:
+            return (self._broken,)
         return (NO_DETAIL_NOTE,) if self._missed_detail else ()
 
     def look(self, frame: Frame) -> list[Cue]:
@@ -35,10 +39,19 @@ class ScreenReading:
         if frame.detail is None:
             self._missed_detail = True
             return []
-        return self._screen.look(frame.detail, frame.pts_s)
+        if self._broken is not None:
+            return []
+        try:
+            return self._screen.look(frame.detail, frame.pts_s)
+        except MissingError as error:
+            # The packages are there and do not work: no reason to see and hear nothing either.
+            self._broken = f"text in the pictures was not read: {error.message}; {error.hint}"
+            return []
 
     def pause(self) -> tuple[list[Cue], Mapping[str, Any]]:
         """Texts that are given up early because they take too much to store, and the state."""
+        if self._broken is not None:
+            return [], {}
         state = self._screen.state()
         if packed_bytes(state) <= self._limit_bytes:
             self._screen.settle()
@@ -47,7 +60,7 @@ class ScreenReading:
 
     def close(self, end_s: float) -> list[Cue]:
         """The texts that stand to the end."""
-        return self._screen.close(end_s)
+        return [] if self._broken is not None else self._screen.close(end_s)
 
 
 def packed_bytes(state: Mapping[str, Any]) -> int:

@@ -15,9 +15,9 @@ from streammem.core.types import Cue, FrameCounts, Gap, StreamInfo
 from streammem.memory.store import MemoryStore
 from streammem.runtime.batches import EncodedBatch
 from streammem.runtime.thumbnails import ThumbnailShelf
-from streammem.storage.cue_rows import size_of
+from streammem.storage.cue_cost import CueCost
 from streammem.storage.memory_file import MemoryWriter
-from streammem.storage.pages import cue_room, row_charge
+from streammem.storage.pages import row_charge
 from streammem.storage.records import Commit
 from streammem.storage.usage import read_usage
 from streammem.text.memory import CueMemory
@@ -34,8 +34,7 @@ _MAX_LISTENING_BYTES = 8 * KIB
 
 def listening_bytes(plan: BudgetPlan) -> int:
     """How much the readers of text and sound may store at a resume point."""
-    room = cue_room(plan.cue_bytes, plan.page_bytes)
-    return min(_MAX_LISTENING_BYTES, room // _LISTENING_SHARE)
+    return min(_MAX_LISTENING_BYTES, plan.cue_bytes // _LISTENING_SHARE)
 
 
 class Recorder:
@@ -59,12 +58,11 @@ class Recorder:
         self._uncommitted_frames = 0
         self._last_commit_at = time.monotonic()
         self._listening = stored.listening
-        room = cue_room(plan.cue_bytes, plan.page_bytes)
-        tally_bytes = min(_MAX_TALLY_BYTES, room // _TALLY_SHARE)
+        tally_bytes = min(_MAX_TALLY_BYTES, plan.cue_bytes // _TALLY_SHARE)
         states = sum(row_charge(n, plan.page_bytes) for n in (listening_bytes(plan), tally_bytes))
         self._cues = CueMemory(
-            room - states,
-            lambda row: size_of(row, plan.page_bytes).charge_bytes,
+            plan.cue_bytes - states,
+            CueCost(plan.page_bytes),
             writer.cue_rows(),
             next_id=stored.cue_next_id,
             tally=WordTally(tally_bytes, stored.word_tally),

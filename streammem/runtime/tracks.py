@@ -15,7 +15,7 @@ from streammem.text.subtitles import (
     named_side_car,
     read_side_car,
 )
-from streammem.video.container_text import StreamMetadata
+from streammem.video.container_text import RECORDED, StreamMetadata, told_moment
 from streammem.video.reader import FrameReader
 
 AUTO = "auto"
@@ -82,6 +82,16 @@ def check_same_subtitles(stored: dict[str, Any], choice: SubtitleChoice, memory_
         )
 
 
+def unread_files(stored: dict[str, Any], choice: SubtitleChoice) -> tuple[str, ...]:
+    """A line for the subtitle files beside a source that its finished memory does not know."""
+    if choice.setting != AUTO:
+        return ()
+    read = {digest for _, digest in stored.get("subtitle_files", ())}
+    named = zip(choice.files, choice.digests, strict=True)
+    new = [car.path.name for car, digest in named if digest not in read]
+    return (f"not in the memory yet: {', '.join(new)}; to read it add --force",) if new else ()
+
+
 class TextTracks:
     """The cues of a source's own texts, handed out as the stream reaches them. Used once."""
 
@@ -94,7 +104,11 @@ class TextTracks:
     ) -> None:
         self.notes: list[str] = list(choice.notes)
         self._range = (request.start_s, request.end_s)
-        self._tracks: list[_Track] = [_Track(iter(self._inside(metadata.cues)))]
+        told = metadata.cues
+        if request.recorded_at is not None:
+            length_s = (reader.info.duration_s or 0.0) if reader is not None else 0.0
+            told = _with_moment(metadata, request.recorded_at, length_s)
+        self._tracks: list[_Track] = [_Track(iter(self._inside(told)))]
         for car in choice.files:
             try:
                 cues = read_side_car(car, metadata.begins_s)
@@ -103,6 +117,8 @@ class TextTracks:
                     raise
                 self.notes.append(f"subtitles were not read: {error.message}")
                 continue
+            if not cues:
+                self.notes.append(f"{car.path.name} holds no subtitles that can be read")
             self._tracks.append(_Track(iter(self._inside(cues))))
         if choice.track and reader is not None and reader.rereadable:
             own = joined(reader.subtitles(request.subtitle_language or None))
@@ -129,6 +145,14 @@ class TextTracks:
             yield from cues
         except StreamMemError as error:
             self.notes.append(f"the text track was not read to its end: {error.message}")
+
+
+def _with_moment(metadata: StreamMetadata, recorded_at: float, length_s: float) -> tuple[Cue, ...]:
+    """The cues of a container with the moment that somebody named instead of its own."""
+    told = [cue for cue in metadata.cues if not cue.text.startswith(RECORDED)]
+    begins_s = metadata.begins_s
+    named = Cue(begins_s, begins_s + length_s, told_moment(recorded_at), Channel.METADATA)
+    return (named, *told)
 
 
 class _Track:

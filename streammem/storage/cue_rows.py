@@ -6,47 +6,19 @@ them, which leaves no holes: the file then costs what its cues cost, however oft
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
-from typing import NamedTuple
 
 from streammem.core.errors import MemoryFileError
 from streammem.core.types import Channel, Cue
 from streammem.storage.checksum import crc
-from streammem.storage.pages import cue_charge
 from streammem.storage.records import dump_json
 from streammem.text.rows import CueRow, pack_details, settled, unpack_row
 
 _SELECT = "SELECT id,start_s,end_s,channel,text,details,crc FROM cue ORDER BY id"
 
 
-class CueSize(NamedTuple):
-    """What a stored cue counts as: its channel, the bytes of its text, its charge in pages."""
-
-    channel: str
-    text_bytes: int
-    charge_bytes: int
-
-
 def storable(row: CueRow) -> CueRow:
     """The row as it will come back: see `streammem.text.rows.settled`."""
     return CueRow(int(row.id), settled(row.cue), bytes(row.vector))
-
-
-def size_of(row: CueRow, page_bytes: int) -> CueSize:
-    """What a storable row counts as."""
-    text_bytes = len(row.cue.text.encode())
-    charge_bytes = cue_charge(text_bytes, page_bytes, len(pack_details(row)))
-    return CueSize(row.cue.channel.value, text_bytes, charge_bytes)
-
-
-def get_cue_sizes(connection: sqlite3.Connection, page_bytes: int) -> dict[int, CueSize]:
-    """What every cue counts as, by its number."""
-    rows = connection.execute(
-        "SELECT id,channel,length(CAST(text AS BLOB)),length(details) FROM cue ORDER BY id"
-    )
-    return {
-        number: CueSize(channel, text_bytes, cue_charge(text_bytes, page_bytes, details_bytes))
-        for number, channel, text_bytes, details_bytes in rows.fetchall()
-    }
 
 
 def get_cues(connection: sqlite3.Connection) -> tuple[CueRow, ...]:
@@ -68,26 +40,38 @@ def find_bad_cues(connection: sqlite3.Connection) -> Iterator[str]:
 
 
 def put_cues(
-    connection: sqlite3.Connection, added: Iterable[CueRow], dropped: Collection[int]
+    connection: sqlite3.Connection,
+    added: Iterable[CueRow],
+    dropped: Collection[int],
+    *,
+    tidy: bool = False,
 ) -> None:
-    """Remove and append cues and keep the index in step; removing comes first."""
+    """Remove and append cues and keep the index in step; removing comes first.
+
+    With `tidy`, and where cues are removed, the index is written in one piece; its pages are
+    free before it takes new ones.
+    """
     if dropped:
-        kept = [row for row in get_cues(connection) if row.id not in dropped]
-        connection.execute("INSERT INTO cue_text(cue_text) VALUES('delete-all')")
+        added = (*(row for row in get_cues(connection) if row.id not in dropped), *added)
         connection.execute("DELETE FROM cue")
-        _append(connection, kept)
-    _append(connection, added)
+    in_one_piece = tidy or bool(dropped)
+    for row in added:
+        _append(connection, row)
+        if not in_one_piece:
+            connection.execute(
+                "INSERT INTO cue_text(rowid,text) VALUES(?,?)", (row.id, row.cue.text)
+            )
+    if in_one_piece:
+        connection.execute("INSERT INTO cue_text(cue_text) VALUES('rebuild')")
 
 
-def _append(connection: sqlite3.Connection, rows: Iterable[CueRow]) -> None:
-    for row in rows:
-        cue, details = row.cue, pack_details(row)
-        connection.execute(
-            "INSERT INTO cue(id,start_s,end_s,channel,crc,text,details) VALUES(?,?,?,?,?,?,?)",
-            (row.id, cue.start_s, cue.end_s, cue.channel.value, _cue_crc(cue, details), cue.text,
-             details),
-        )  # fmt: skip
-        connection.execute("INSERT INTO cue_text(rowid,text) VALUES(?,?)", (row.id, cue.text))
+def _append(connection: sqlite3.Connection, row: CueRow) -> None:
+    cue, details = row.cue, pack_details(row)
+    connection.execute(
+        "INSERT INTO cue(id,start_s,end_s,channel,crc,text,details) VALUES(?,?,?,?,?,?,?)",
+        (row.id, cue.start_s, cue.end_s, cue.channel.value, _cue_crc(cue, details), cue.text,
+         details),
+    )  # fmt: skip
 
 
 def _checked(values: tuple[int, float, float, str, str, bytes, int]) -> CueRow:

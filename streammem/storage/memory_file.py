@@ -9,7 +9,7 @@ transaction open for longer than readers may.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +20,9 @@ from streammem.core.budget import BudgetPlan
 from streammem.core.errors import UsageError
 from streammem.storage.chunks import ChunkChanges, plan_changes
 from streammem.storage.connection import BUSY_S, drop_log, open_for_writing, reading, translated
+from streammem.storage.cue_cost import CueCost, LooseIndex
 from streammem.storage.cue_index import CueIndex
-from streammem.storage.cue_rows import CueSize, get_cue_sizes, get_cues, put_cues, size_of, storable
+from streammem.storage.cue_rows import get_cues, put_cues, storable
 from streammem.storage.gaps import gap_limit
 from streammem.storage.lock import WriterLock
 from streammem.storage.pages import chunk_bytes, thumbnail_charge
@@ -79,7 +80,8 @@ class MemoryWriter:
         self._closed = False
         self._sections: Mapping[str, bytes]
         self._thumbnails: dict[int, int]
-        self._cues: dict[int, CueSize]
+        self._cues: CueCost
+        self._index: LooseIndex
         self._record: CommitRecord
         self._in_doubt = False
         with ExitStack() as on_failure, translated(path):
@@ -212,17 +214,18 @@ class MemoryWriter:
             commit.sections,
             chunk_bytes(self.plan.page_bytes),
         )
-        cue_sizes = {n: size for n, size in self._cues.items() if n not in commit.cues_dropped}
-        cue_sizes |= {row.id: size_of(row, self.plan.page_bytes) for row in cues}
-        record = self._next_record(commit, changes, thumbnails, cue_sizes.values())
-        check_shares(self.plan, commit, record, thumbnails.values())
+        after = self._cues.changed(cues, commit.cues_dropped)
+        record = self._next_record(commit, changes, thumbnails, after)
+        check_shares(self.plan, commit, after.bytes, thumbnails.values())
         with translated(self.path, self.plan):
-            self._make_room(changes, commit)
+            tidy = self._index.is_due(after, commit.cues, commit.cues_dropped)
+            self._make_room(changes, commit, after.bytes if tidy else 0)
             # A signal may strike between the commit and the lines that note it.
             self._in_doubt = True
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                self._write(commit, changes, record, commit.thumbnails_dropped | replaced)
+                removed = commit.thumbnails_dropped | replaced
+                self._write(commit, changes, record, removed, tidy=tidy)
                 self._connection.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:
@@ -230,7 +233,7 @@ class MemoryWriter:
                 raise
         absorbed_more = record.usage_absorbed != self._record.usage_absorbed
         self._sections, self._record = commit.sections, record
-        self._thumbnails, self._cues, self._in_doubt = thumbnails, cue_sizes, False
+        self._thumbnails, self._cues, self._in_doubt = thumbnails, after, False
         self._listening, self._word_tally = commit.listening, commit.word_tally
         if absorbed_more:
             trim_usage(self.path, record.usage_absorbed)
@@ -270,7 +273,8 @@ class MemoryWriter:
         try:
             stored = get_memory(self._connection, self.path)
             self._record = get_commit_record(self._connection)
-            self._cues = get_cue_sizes(self._connection, stored.plan.page_bytes)
+            self._cues = CueCost(stored.plan.page_bytes).changed(get_cues(self._connection), ())
+            self._index = LooseIndex()
         finally:
             # SQLite may have ended it already when the machine's memory ran out.
             if self._connection.in_transaction:
@@ -286,7 +290,7 @@ class MemoryWriter:
         commit: Commit,
         changes: ChunkChanges,
         thumbnails: Mapping[int, int],
-        cues: Collection[CueSize],
+        cues: CueCost,
     ) -> CommitRecord:
         return CommitRecord(
             progress=commit.progress.bounded(gap_limit(self.plan.total_bytes)),
@@ -296,14 +300,19 @@ class MemoryWriter:
             sections=changes.records,
             thumbnail_count=len(thumbnails),
             thumbnail_bytes=sum(thumbnails.values()),
-            cue_counts=dict(Counter(cue.channel for cue in cues)),
-            cue_bytes=sum(cue.text_bytes for cue in cues),
-            cue_charge=sum(cue.charge_bytes for cue in cues),
+            cue_counts=dict(Counter(size.channel for size in cues.sizes.values())),
+            cue_bytes=sum(size.text_bytes for size in cues.sizes.values()),
             cue_next_id=commit.cue_next_id,
         )
 
     def _write(
-        self, commit: Commit, changes: ChunkChanges, record: CommitRecord, removed: frozenset[int]
+        self,
+        commit: Commit,
+        changes: ChunkChanges,
+        record: CommitRecord,
+        removed: frozenset[int],
+        *,
+        tidy: bool,
     ) -> None:
         """The body of the transaction; what frees pages comes before what needs them."""
         connection = self._connection
@@ -316,16 +325,15 @@ class MemoryWriter:
             changes.writes,
         )
         put_thumbnails(connection, (), sorted(commit.thumbnails_added.items()))
-        put_cues(connection, commit.cues, commit.cues_dropped)
+        put_cues(connection, commit.cues, commit.cues_dropped, tidy=tidy)
         put_state(connection, LISTENING_ROW, commit.listening)
         if commit.word_tally != self._word_tally:
             put_state(connection, TALLY_ROW, commit.word_tally)
         put_record(connection, COMMIT_ROW, record.to_json())
 
-    def _make_room(self, changes: ChunkChanges, commit: Commit) -> None:
+    def _make_room(self, changes: ChunkChanges, commit: Commit, rewritten_bytes: int) -> None:
         """Empty the log if this commit might make it outgrow its bound."""
-        rewritten = self._record.cue_charge if commit.cues_dropped else 0
-        wanted = log_bytes(self.plan, changes, commit) + rewritten
+        wanted = log_bytes(self.plan, changes, commit) + rewritten_bytes
         if self.wal_bytes + wanted > self.plan.wal_bytes:
             self._empty_log(wait_s=_READER_S)
 

@@ -8,24 +8,18 @@ row, so one leaf and the chain is the most a row can cost, whatever rows come an
 # What a leaf takes of the page above it, where that page is a third full.
 _PARENT_BYTES = 48
 _RECORD_HEADER_BYTES = 12
-_CUE_ROW_BYTES = 48
 _CHUNK_BYTES = 4096
 _LARGEST_VARINT_HEADER = 5
-
-# Pages of the full-text index that hold no text: one part-filled page per segment.
-INDEX_PAGES = 8
-_INDEX_BYTES_PER_TEXT_BYTE = 2
-_INDEX_ROW_BYTES = 16
 
 
 def overflow_pages(payload_bytes: int, page_bytes: int) -> int:
     """Overflow pages behind a row of this payload; 0 where it fits into its leaf."""
-    if payload_bytes <= _largest_local(page_bytes):
+    if payload_bytes <= largest_local(page_bytes):
         return 0
     chain_bytes = page_bytes - 4
     smallest = (page_bytes - 12) * 32 // 255 - 23
     local = smallest + (payload_bytes - smallest) % chain_bytes
-    if local > _largest_local(page_bytes):
+    if local > largest_local(page_bytes):
         local = smallest
     return -(-(payload_bytes - local) // chain_bytes)
 
@@ -42,13 +36,13 @@ def thumbnail_charge(length_bytes: int, page_bytes: int) -> int:
 
 def longest_thumbnail(pages: int, page_bytes: int) -> int:
     """The longest picture in bytes that costs this many pages: it leaves none half empty."""
-    return _largest_local(page_bytes) + (pages - 1) * (page_bytes - 4) - _RECORD_HEADER_BYTES
+    return largest_local(page_bytes) + (pages - 1) * (page_bytes - 4) - _RECORD_HEADER_BYTES
 
 
 def chunk_bytes(page_bytes: int) -> int:
     """The length of a section's chunks: about 4 KiB, a leaf and its chain full to the brim."""
     pages = max(1, _CHUNK_BYTES // page_bytes)
-    return _largest_local(page_bytes) + (pages - 1) * (page_bytes - 4) - _LARGEST_VARINT_HEADER
+    return largest_local(page_bytes) + (pages - 1) * (page_bytes - 4) - _LARGEST_VARINT_HEADER
 
 
 def section_charge(length_bytes: int, page_bytes: int) -> int:
@@ -59,26 +53,6 @@ def section_charge(length_bytes: int, page_bytes: int) -> int:
     return charge + (row_charge(rest + _LARGEST_VARINT_HEADER, page_bytes) if rest else 0)
 
 
-def cue_charge(text_bytes: int, page_bytes: int, details_bytes: int = 0) -> int:
-    """The most bytes of pages that a cue of this many UTF-8 bytes costs, index included.
-
-    Cues are only appended, so a leaf is left when the next cue does not fit: small ones waste
-    at most a third of their size, larger ones at most a page. Details are not indexed.
-    """
-    row = text_bytes + details_bytes + _CUE_ROW_BYTES
-    if row <= page_bytes // 4:
-        row = row * 4 // 3
-    elif row <= page_bytes // 2:
-        row *= 2
-    else:
-        row = row_charge(row, page_bytes)
-    return row + _INDEX_BYTES_PER_TEXT_BYTE * text_bytes + _INDEX_ROW_BYTES
-
-
-def cue_room(cue_share_bytes: int, page_bytes: int) -> int:
-    """What the charges of all cues may come to: the share without the index's own pages."""
-    return max(0, cue_share_bytes - INDEX_PAGES * page_bytes)
-
-
-def _largest_local(page_bytes: int) -> int:
+def largest_local(page_bytes: int) -> int:
+    """The longest payload that lies in its leaf whole."""
     return page_bytes - 35

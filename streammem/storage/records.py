@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self
 
 from streammem.core.budget import BudgetPlan
 from streammem.core.types import (
+    Channel,
     EncoderSpec,
     FrameCounts,
     Gap,
@@ -55,6 +56,11 @@ class MemoryMeta:
     recorded_at: float | None
     version: str
     perception: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def holds_words(self) -> bool:
+        """Whether it was begun when text and sound were remembered: from schema 3 on."""
+        return Channel.METADATA.value in self.channels
 
     def settings_key(self) -> dict[str, Any]:
         """What must be equal for a second run over the same source to change nothing."""
@@ -229,7 +235,6 @@ class CommitRecord:
     thumbnail_bytes: int = 0
     cue_counts: dict[str, int] = field(default_factory=dict)
     cue_bytes: int = 0
-    cue_charge: int = 0
     cue_next_id: int = 1
 
     def to_json(self) -> dict[str, Any]:
@@ -256,7 +261,6 @@ _COMMIT_FIELDS = (
     "thumbnail_bytes",
     "cue_counts",
     "cue_bytes",
-    "cue_charge",
     "cue_next_id",
 )
 

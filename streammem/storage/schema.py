@@ -46,11 +46,23 @@ def _add_cue_details(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE cue ADD COLUMN details BLOB NOT NULL DEFAULT x''")
 
 
+def _keep_index_whole(connection: sqlite3.Connection) -> None:
+    """Schema 4: the full-text index is merged when the writer says so, and then all of it.
+
+    FTS5's own merging holds old and new pieces at once, which would have to be paid for. A piece
+    is written when 64 MiB of the index are in memory, so most indexes are one.
+    """
+    for name, value in (("automerge", 0), ("crisismerge", 1999), ("hashsize", 64 * 1024 * 1024)):
+        connection.execute("INSERT INTO cue_text(cue_text,rank) VALUES(?,?)", (name, value))
+    connection.execute("INSERT INTO cue_text(cue_text) VALUES('rebuild')")
+
+
 # Step n leads from schema n to schema n + 1. Steps that were released are never edited.
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _create_base,
     _create_cues,
     _add_cue_details,
+    _keep_index_whole,
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

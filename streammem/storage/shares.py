@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from streammem.core.budget import BudgetPlan, format_bytes
 from streammem.core.errors import BudgetError
 from streammem.storage.chunks import MAX_SECTIONS, ChunkChanges
-from streammem.storage.cue_rows import size_of
-from streammem.storage.pages import cue_room, row_charge, thumbnail_charge
-from streammem.storage.records import Commit, CommitRecord
+from streammem.storage.cue_cost import size_of
+from streammem.storage.pages import row_charge, thumbnail_charge
+from streammem.storage.records import Commit
 
 # What a commit writes besides chunks, pictures and cues: records, tree pages, full-text index.
 _LOG_MARGIN_PAGES = 64
@@ -15,14 +15,14 @@ _FRAME_HEADER_BYTES = 24
 
 
 def check_shares(
-    plan: BudgetPlan, commit: Commit, record: CommitRecord, thumbnail_lengths: Iterable[int]
+    plan: BudgetPlan, commit: Commit, cue_bytes: int, thumbnail_lengths: Iterable[int]
 ) -> None:
     """Refuse what the plan has no room for.
 
     Args:
         plan: The shares.
         commit: What is to be written.
-        record: The record of that commit.
+        cue_bytes: What all cues of the file will then cost.
         thumbnail_lengths: Bytes of each picture that the file will then hold.
 
     Raises:
@@ -30,8 +30,7 @@ def check_shares(
     """
     store_bytes = sum(map(len, commit.sections.values()))
     pictures = sum(thumbnail_charge(length, plan.page_bytes) for length in thumbnail_lengths)
-    room = cue_room(plan.cue_bytes, plan.page_bytes)
-    timed_text = record.cue_charge
+    timed_text = cue_bytes
     for state in (commit.listening, commit.word_tally):
         timed_text += row_charge(len(state), plan.page_bytes) if state else 0
     if len(commit.sections) > MAX_SECTIONS:
@@ -40,8 +39,8 @@ def check_shares(
         raise _exceeded(f"{store_bytes} bytes of cells", format_bytes(plan.store_bytes))
     if pictures > plan.thumbnail_bytes:
         raise _exceeded(f"{pictures} bytes of pictures", format_bytes(plan.thumbnail_bytes))
-    if timed_text > room and (commit.cues or commit.listening or commit.word_tally):
-        raise _exceeded(f"{timed_text} bytes of timed text", format_bytes(room))
+    if timed_text > plan.cue_bytes and (commit.cues or commit.listening or commit.word_tally):
+        raise _exceeded(f"{timed_text} bytes of timed text", format_bytes(plan.cue_bytes))
 
 
 def log_bytes(plan: BudgetPlan, changes: ChunkChanges, commit: Commit) -> int:
@@ -49,7 +48,8 @@ def log_bytes(plan: BudgetPlan, changes: ChunkChanges, commit: Commit) -> int:
     page_bytes = plan.page_bytes
     written = sum(len(body) + 2 * page_bytes for _, body in changes.writes)
     written += sum(len(webp) + 2 * page_bytes for webp in commit.thumbnails_added.values())
-    written += sum(size_of(row, page_bytes).charge_bytes for row in commit.cues)
+    for size in (size_of(row, page_bytes) for row in commit.cues):
+        written += size.cell_bytes + size.overflow_pages * page_bytes + size.index_bytes
     written += len(commit.listening) + len(commit.word_tally)
     pages = written // page_bytes + _LOG_MARGIN_PAGES
     return pages * (page_bytes + _FRAME_HEADER_BYTES)

@@ -14,8 +14,9 @@ from pathlib import Path
 from streammem.core.budget import BudgetPlan, format_bytes
 from streammem.core.errors import MemoryFileError
 from streammem.storage.connection import copy_to_memory, reading, translated
-from streammem.storage.cue_rows import find_bad_cues, get_cue_sizes
-from streammem.storage.pages import cue_room, thumbnail_charge
+from streammem.storage.cue_cost import CueCost
+from streammem.storage.cue_rows import find_bad_cues, get_cues
+from streammem.storage.pages import thumbnail_charge
 from streammem.storage.records import CommitRecord, MemoryMeta, Progress
 from streammem.storage.rows import (
     get_commit_record,
@@ -205,16 +206,18 @@ def _check_cues(connection: sqlite3.Connection) -> Iterator[str]:
 def _cue_problems(
     connection: sqlite3.Connection, record: CommitRecord, plan: BudgetPlan
 ) -> Iterator[str]:
-    yield from find_bad_cues(connection)
-    sizes = get_cue_sizes(connection, plan.page_bytes)
+    bad = list(find_bad_cues(connection))
+    yield from bad
+    if bad:
+        return
+    cost = CueCost(plan.page_bytes).changed(get_cues(connection), ())
+    sizes = cost.sizes
     counts = dict(Counter(size.channel for size in sizes.values()))
     if counts != record.cue_counts:
         yield f"there are cues {counts}, {record.cue_counts} were recorded"
-    text_bytes = sum(size.text_bytes for size in sizes.values())
-    charge = sum(size.charge_bytes for size in sizes.values())
-    if (text_bytes, charge) != (record.cue_bytes, record.cue_charge):
+    if sum(size.text_bytes for size in sizes.values()) != record.cue_bytes:
         yield "the cues do not have the size that was recorded"
-    if charge > cue_room(plan.cue_bytes, plan.page_bytes):
-        yield f"the cues take {charge} bytes, their share is {plan.cue_bytes}"
+    if cost.bytes > plan.cue_bytes:
+        yield f"the cues take {cost.bytes} bytes, their share is {plan.cue_bytes}"
     if sizes and max(sizes) >= record.cue_next_id:
         yield "the number of the next cue is taken"

@@ -39,11 +39,7 @@ class RapidOcr:
         try:
             from rapidocr import RapidOCR
         except ImportError as error:
-            raise MissingError(
-                "text in pictures is not read: rapidocr is not installed",
-                hint=INSTALL,
-                code="missing_ocr",
-            ) from error
+            raise _unusable(error) from error
         engine = "EngineConfig.onnxruntime"
         try:
             self._engine: Any = RapidOCR(
@@ -57,14 +53,19 @@ class RapidOcr:
                 }
             )
         except (OSError, ValueError, RuntimeError) as error:
-            raise MissingError(
-                f"text in pictures is not read: {error}", hint=INSTALL, code="missing_ocr"
-            ) from error
+            raise _unusable(error) from error
 
     def read(self, pixels: Pixels) -> list[ScreenLine]:
-        """The lines of a picture `[3 H W]` in RGB, from top to bottom."""
+        """The lines of a picture `[3 H W]` in RGB, from top to bottom.
+
+        Raises:
+            MissingError: what runs the models, loaded at the first picture, does not work here.
+        """
         upright = np.ascontiguousarray(pixels[::-1].transpose(1, 2, 0))
-        found = self._engine(upright)
+        try:
+            found = self._engine(upright)
+        except ImportError as error:
+            raise _unusable(error) from error
         if found.txts is None or found.boxes is None:
             return []
         lines = []
@@ -77,6 +78,10 @@ class RapidOcr:
                 place = (float(left), float(top), float(right), float(bottom))
                 lines.append(ScreenLine(words, round(float(score), 4), place))
         return sorted(lines, key=lambda line: (line.box[1], line.box[0]))
+
+
+def _unusable(error: Exception) -> MissingError:
+    return MissingError(f"rapidocr cannot be loaded: {error}", hint=INSTALL, code="missing_ocr")
 
 
 def _is_credible(words: str, score: float) -> bool:

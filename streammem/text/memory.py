@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from streammem.core.types import Channel, Cue
 from streammem.text.rows import CueRow, settled
@@ -17,7 +18,7 @@ from streammem.text.tally import WordTally
 from streammem.text.words import words_in
 
 # An eviction frees this part of the room at once, since the file is then written anew.
-_FREED_SHARE = 8
+_FREED_SHARE = 16
 # No cue takes more than this part of the room, nor more bytes than this.
 _LARGEST_SHARE = 16
 _LARGEST_BYTES = 1024
@@ -44,10 +45,24 @@ class CueChanges:
     dropped: frozenset[int] = frozenset()
 
 
+class CueCost(Protocol):
+    """What rows take where they are stored, kept up to date as they come and go."""
+
+    @property
+    def bytes(self) -> int: ...  # noqa: D102
+
+    def add(self, row: CueRow) -> None: ...  # noqa: D102
+
+    def remove(self, numbers: Iterable[int]) -> None: ...  # noqa: D102
+
+    def share(self, number: int) -> int:
+        """About what a row alone takes."""
+
+
 class CueMemory:
     """Cues under a budget. One owner, one thread.
 
-    memory = CueMemory(room_bytes, charge)
+    memory = CueMemory(room_bytes, cost)
     memory.write(cues)
     changes = memory.take_changes()
     """
@@ -55,7 +70,7 @@ class CueMemory:
     def __init__(
         self,
         room_bytes: int,
-        charge: Callable[[CueRow], int],
+        cost: CueCost,
         rows: Iterable[CueRow] = (),
         *,
         next_id: int = 1,
@@ -65,15 +80,15 @@ class CueMemory:
         """A memory that holds `rows` already.
 
         Args:
-            room_bytes: What the charges of all rows together may come to.
-            charge: The bytes of pages that a row costs.
+            room_bytes: What all rows together may cost.
+            cost: Counts what they cost; it counts nothing yet.
             rows: What an earlier run committed.
             next_id: The number of the next row.
             tally: How often each word was said in all, as the earlier run left it.
             embed: Gives the code of a text's meaning, where there is a model for it.
         """
         self._room_bytes = room_bytes
-        self._charge = charge
+        self._cost = cost
         self._embed = embed
         self.tally = tally or WordTally(_TALLY_BYTES)
         self._rows: dict[int, CueRow] = {}
@@ -81,7 +96,6 @@ class CueMemory:
         self._carriers: Counter[str] = Counter()
         self._same: dict[tuple[str, ...], list[int]] = {}
         self._next_id = next_id
-        self._charged_bytes = 0
         for row in rows:
             self._admit(row)
         self._added: dict[int, CueRow] = {}
@@ -100,7 +114,7 @@ class CueMemory:
     @property
     def charged_bytes(self) -> int:
         """What the living rows cost together; never more than the room."""
-        return self._charged_bytes
+        return self._cost.bytes
 
     def write(self, cues: Iterable[Cue]) -> None:
         """Take cues in, in this order; repeats are left out, and room is made where it lacks."""
@@ -119,15 +133,13 @@ class CueMemory:
     def _take(self, cue: Cue) -> None:
         vector = self._embed(cue.text) if self._embed is not None and cue.text else b""
         row = CueRow(self._next_id, cue, vector)
-        if self._charge(row) > self._room_bytes // 2:
-            return
         self._next_id += 1
         self._admit(row)
         for word in self._words[row.id]:
             self.tally.add(word)
         self._added[row.id] = row
-        if self._charged_bytes > self._room_bytes:
-            self._evict(self._room_bytes - self._room_bytes // _FREED_SHARE)
+        while self._rows and self._cost.bytes > self._room_bytes:
+            self._evict(self._cost.bytes - self._room_bytes + self._room_bytes // _FREED_SHARE)
 
     def _admit(self, row: CueRow) -> None:
         words = tuple(words_in(row.cue.text))
@@ -135,7 +147,7 @@ class CueMemory:
         self._words[row.id] = tuple(sorted(set(words)))
         self._carriers.update(self._words[row.id])
         self._same.setdefault(words, []).append(row.id)
-        self._charged_bytes += self._charge(row)
+        self._cost.add(row)
 
     def _remove(self, number: int) -> None:
         row = self._rows.pop(number)
@@ -147,7 +159,6 @@ class CueMemory:
         self._same[words].remove(number)
         if not self._same[words]:
             del self._same[words]
-        self._charged_bytes -= self._charge(row)
         if self._added.pop(number, None) is None:
             self._dropped.add(number)
 
@@ -161,8 +172,8 @@ class CueMemory:
                 return True
         return False
 
-    def _evict(self, target_bytes: int) -> None:
-        """Remove the rows that the others can best stand in for, until the charges fit.
+    def _evict(self, wanted_bytes: int) -> None:
+        """Remove the rows that the others can best stand in for, until so much may be free.
 
         A row is worth its share in each of its words (one over the number of rows that have the
         word, less for one that was said often) and the gap in time that it closes, per byte. The
@@ -173,17 +184,18 @@ class CueMemory:
         chain = _Chain([self._rows[number].cue.start_s for number in order])
         place = {number: index for index, number in enumerate(order)}
         said = {word: 1.0 / self.tally.count(word) for word in self._carriers}
-        charges = {number: self._charge(self._rows[number]) for number in order}
+        shares = {number: self._cost.share(number) for number in order}
 
         def worth(number: int) -> float:
             words = self._words[number]
             rarity = sum(said[word] / self._carriers[word] for word in words)
             weight = (len(words) + 0.5) / (len(words) + 0.5 + _HALF_WORDS)
-            return (_RARITY_WEIGHT * rarity + weight * chain.gap(place[number])) / charges[number]
+            return (_RARITY_WEIGHT * rarity + weight * chain.gap(place[number])) / shares[number]
 
         heap = [(worth(number), number) for number in order]
         heapq.heapify(heap)
-        while self._charged_bytes > target_bytes and heap:
+        gone: list[int] = []
+        while wanted_bytes > 0 and heap:
             before, number = heapq.heappop(heap)
             now = worth(number)
             if now > before:
@@ -191,6 +203,9 @@ class CueMemory:
                 continue
             chain.remove(place[number])
             self._remove(number)
+            gone.append(number)
+            wanted_bytes -= shares[number]
+        self._cost.remove(gone)
 
 
 class _Chain:

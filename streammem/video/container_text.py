@@ -28,6 +28,7 @@ _PLACE_TAGS = ("com.apple.quicktime.location.ISO6709", "location", "location-eng
 _FIRST_YEAR = 1990
 _MAX_TAG_CHARS = 500
 _PLACE = re.compile(r"([+-]\d{1,3}(?:\.\d+)?)([+-]\d{1,3}(?:\.\d+)?)")
+RECORDED = "recorded: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +97,12 @@ def _told(tags: Mapping[str, str], recorded_at: float | None) -> Iterator[str]:
         where = ", ".join(f"{float(part):g}" for part in found.groups()) if found else place
         yield f"place: {where[:_MAX_TAG_CHARS]}"
     if recorded_at is not None:
-        moment = datetime.fromtimestamp(recorded_at, UTC)
-        yield f"recorded: {moment:%Y-%m-%d %H:%M:%S} UTC"
+        yield told_moment(recorded_at)
+
+
+def told_moment(recorded_at: float) -> str:
+    """When a recording began, in Unix seconds, as it is put into words."""
+    return f"{RECORDED}{datetime.fromtimestamp(recorded_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _chapters(chapters: Iterable[Mapping[str, Any]], begins_s: float) -> Iterator[Cue]:

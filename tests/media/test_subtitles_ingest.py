@@ -1,5 +1,6 @@
 """Subtitles and metadata become cues of a memory, whichever way they come with a video."""
 
+import json
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -12,6 +13,8 @@ from streammem.api import Library, request_from_config
 from streammem.core.config import load_config
 from streammem.core.errors import Interrupted
 from streammem.core.results import IngestRequest, IngestResult
+from streammem.storage.checksum import crc
+from streammem.storage.records import dump_json
 from streammem.storage.verify import verify_memory
 from tests.media import _clips
 
@@ -22,7 +25,7 @@ EVENTS = [(500, 1500, "Hello there"), (2000, 3000, "second\nline"), (4000, 4500,
 def _request(tmp_path: Path, **fields: object) -> IngestRequest:
     config = load_config(environ={}, project_folder=tmp_path).config
     plain = request_from_config(
-        config, encoder="embedded", device="cpu", audio=False, screen_text=False
+        config, encoder="descriptor", device="cpu", audio=False, screen_text=False
     )
     return replace(plain, **fields)
 
@@ -224,3 +227,110 @@ def test_real_clips_bring_their_words(tmp_path: Path, real_clips: Path) -> None:
     found = _cues(_ingest(tmp_path, real_clips / "chrome_hammock.mp4", subtitles=str(descriptions)))
     assert (9.0, 10.0, "subtitle", "Opens Chrome.") in found
     assert "recorded: 2010-04-04 05:54:17 UTC" in [text for *_, text in found]
+
+
+def test_files_that_came_later_or_hold_nothing_are_told(tmp_path: Path) -> None:
+    """A finished memory stays as it is, and says what it has not read; junk is named, too."""
+    clip = _clips.render(tmp_path / "clip", frames=25)
+    (tmp_path / "clip.srt").write_bytes(bytes(range(256)))
+    first = _ingest(tmp_path, clip)
+    assert (first.status, first.notes) == (
+        "done",
+        ("clip.srt holds no subtitles that can be read",),
+    )
+    (tmp_path / "clip.en.srt").write_text(SRT.format("it came later"))
+    again = _ingest(tmp_path, clip)
+    assert again.status == "unchanged"
+    assert again.notes[-1] == "not in the memory yet: clip.en.srt; to read it add --force"
+    assert [text for *_, text in _cues(_ingest(tmp_path, clip, force=True))] == ["it came later"]
+    assert _ingest(tmp_path, clip).notes == first.notes
+
+
+SCHEMA_1 = """
+PRAGMA page_size={page_bytes};
+PRAGMA application_id=0x534D454D;
+PRAGMA user_version=1;
+CREATE TABLE record(id INTEGER PRIMARY KEY,crc INT NOT NULL,body BLOB NOT NULL);
+CREATE TABLE state(id INTEGER PRIMARY KEY,body BLOB NOT NULL);
+CREATE TABLE thumbnail(pts_us INTEGER PRIMARY KEY,crc INT NOT NULL,webp BLOB NOT NULL);
+"""
+SCHEMA_2 = """
+PRAGMA user_version=2;
+CREATE TABLE cue(id INTEGER PRIMARY KEY,start_s REAL NOT NULL,end_s REAL NOT NULL,channel TEXT NOT NULL,crc INT NOT NULL,text TEXT NOT NULL);
+CREATE VIRTUAL TABLE cue_text USING fts5(text,content='cue',content_rowid='id',detail='none',columnsize=0,tokenize='unicode61 remove_diacritics 2');
+"""  # noqa: E501
+
+
+def _as_written_before(path: Path, schema: int) -> None:
+    """Write the memory at a path as that schema did: pictures only, none of today's settings."""
+    with closing(sqlite3.connect(path)) as today:
+        (page_bytes,) = today.execute("PRAGMA page_size").fetchone()
+        records = dict(today.execute("SELECT id,body FROM record").fetchall())
+        cells = today.execute("SELECT id,body FROM state WHERE id>=0").fetchall()
+        pictures = today.execute("SELECT * FROM thumbnail").fetchall()
+    settings, commit = json.loads(records[1]), json.loads(records[2])
+    settings["meta"] |= {"channels": ["vision"]}
+    del settings["meta"]["perception"]
+    for name in ("cue_counts", "cue_bytes", "cue_next_id"):
+        del commit[name]
+    path.unlink()
+    with closing(sqlite3.connect(path, isolation_level=None)) as old:
+        old.executescript(SCHEMA_1.format(page_bytes=page_bytes))
+        if schema == 2:
+            old.executescript(SCHEMA_2)
+        for number, data in ((1, settings), (2, commit)):
+            body = dump_json(data)
+            old.execute("INSERT INTO record VALUES(?,?,?)", (number, crc(body), body))
+        old.executemany("INSERT INTO state VALUES(?,?)", cells)
+        old.executemany("INSERT INTO thumbnail VALUES(?,?,?)", pictures)
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+def test_memories_from_before_words_are_listed_asked_and_left_alone(
+    tmp_path: Path, schema: int
+) -> None:
+    """No --force is needed: the same command says `unchanged` and what such a memory lacks."""
+    source = "synthetic:1?duration=20&fps=8&size=96x64"
+    library = Library(tmp_path / "lib")
+    (made,) = library.ingest([source], _request(tmp_path, name="old"))
+    path = Path(str(made.memory_path))
+    asked = ("when is the picture bright?", "how many times does a cut happen?")
+    before = [(library.ask(text).text, library.ask(text).evidence) for text in asked]
+    _as_written_before(path, schema)
+    kept = path.read_bytes()
+
+    assert verify_memory(path).problems == ()
+    assert [(library.ask(text).text, library.ask(text).evidence) for text in asked] == before
+    config = load_config(environ={}, project_folder=tmp_path).config
+    default = request_from_config(config, encoder="descriptor", device="cpu", name="old")
+    (again,) = library.ingest([source], default)
+    assert again.status == "unchanged"
+    assert again.cells == made.cells
+    assert "pictures only" in again.notes[0]
+    assert path.read_bytes() == kept
+
+    (tmp_path / "clip.srt").write_text(SRT.format("new words"))
+    named = replace(default, subtitles=str(tmp_path / "clip.srt"))
+    (refused,) = library.ingest([source], named)
+    assert refused.error is not None
+    assert refused.error.code == "settings_differ"
+    (forced,) = library.ingest([source], replace(named, force=True))
+    assert (forced.status, forced.cues["subtitle"]) == ("done", 1)
+
+
+def test_an_unfinished_memory_from_before_words_goes_on_as_it_was_begun(tmp_path: Path) -> None:
+    """It ends with the cells of an undisturbed one, and without half of the words."""
+    clip = _clips.render(tmp_path / "clip", frames=1500)
+    (tmp_path / "clip.srt").write_text(SRT.format("hello"))
+    bare = {"subtitles": "none", "commit_frames": 1}
+    whole = _ingest(tmp_path, clip, name="whole", **bare)
+    library = Library(tmp_path / "second")
+    calls = iter([False, False, True])
+    with pytest.raises(Interrupted):
+        library.ingest([str(clip)], _request(tmp_path, **bare), should_stop=lambda: next(calls))
+    _as_written_before(tmp_path / "second" / "clip.smem", 2)
+
+    (resumed,) = library.ingest([str(clip)], _request(tmp_path, commit_frames=1))
+
+    assert (resumed.status, resumed.cells, _cues(resumed)) == ("resumed", whole.cells, [])
+    assert "pictures only" in " ".join(resumed.notes)

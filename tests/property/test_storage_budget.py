@@ -20,10 +20,11 @@ from streammem.core.types import (
     TrackInfo,
 )
 from streammem.storage.chunks import MAX_SECTIONS
-from streammem.storage.cue_rows import size_of, storable
+from streammem.storage.cue_cost import CueCost
+from streammem.storage.cue_rows import storable
 from streammem.storage.gaps import gap_limit
 from streammem.storage.memory_file import MemoryWriter, read_memory, thumbnail_charge
-from streammem.storage.pages import cue_charge, cue_room, longest_thumbnail, row_charge
+from streammem.storage.pages import longest_thumbnail, row_charge
 from streammem.storage.records import Commit, MemoryMeta, Progress
 from streammem.storage.verify import verify_memory
 from streammem.text.rows import CueRow
@@ -73,6 +74,7 @@ class _Writer:
         self.sections: dict[str, bytes] = {}
         self.lengths: dict[int, int] = {}
         self.cues: dict[int, CueRow] = {}
+        self.cost = CueCost(plan.page_bytes)
         self.next_id = 1
         self.clock = 0
         self.progress = Progress()
@@ -90,7 +92,7 @@ class _Writer:
 
     @property
     def listening_bytes(self) -> int:
-        return min(8 * KIB, cue_room(self.plan.cue_bytes, self.plan.page_bytes) // 8)
+        return min(8 * KIB, self.plan.cue_bytes // 8)
 
     def _change_sections(self) -> None:
         r = self.random
@@ -131,7 +133,7 @@ class _Writer:
 
     @property
     def tally_bytes(self) -> int:
-        return min(32 * KIB, cue_room(self.plan.cue_bytes, self.plan.page_bytes) // 16)
+        return min(32 * KIB, self.plan.cue_bytes // 16)
 
     def _change_cues(self) -> tuple[frozenset[int], tuple[CueRow, ...]]:
         r, page = self.random, self.plan.page_bytes
@@ -139,9 +141,9 @@ class _Writer:
         gone = frozenset(number for number in self.cues if r.random() < share)
         for number in gone:
             del self.cues[number]
-        room = cue_room(self.plan.cue_bytes, page) - row_charge(self.listening_bytes, page)
+        self.cost.remove(gone)
+        room = self.plan.cue_bytes - row_charge(self.listening_bytes, page)
         room -= row_charge(self.tally_bytes, page)
-        used = sum(size_of(row, page).charge_bytes for row in self.cues.values())
         word = r.choice(
             (
                 lambda: "".join(r.choices(string.ascii_lowercase, k=r.randint(1, 12))),
@@ -151,7 +153,7 @@ class _Writer:
             )
         )
         added = []
-        for _ in range(r.choice((0, 3, 60))):
+        for _ in range(r.choice((0, 3, 60, 600))):
             text = " ".join(word() for _ in range(r.choice((1, 8, 8, 60))))
             times = tuple((self.clock + n / 9, self.clock + n / 8) for n in range(r.choice((0, 9))))
             cue = Cue(
@@ -159,8 +161,9 @@ class _Writer:
                 r.random(), r.choice((None, "en")), times,
             )  # fmt: skip
             row = storable(CueRow(self.next_id, cue, r.randbytes(r.choice((0, 48)))))
-            used += size_of(row, page).charge_bytes
-            if used > room:
+            self.cost.add(row)
+            if self.cost.bytes > room:
+                self.cost.remove([row.id])
                 break
             self.next_id += r.choice((1, 1, 5))
             self.clock += 1
@@ -212,8 +215,6 @@ def test_charges_grow_with_what_they_charge_for(length: int, page_bytes: int, mo
     """A charge covers its bytes, never falls as they grow, and full pages are not charged twice."""
     assert thumbnail_charge(length, page_bytes) >= length
     assert thumbnail_charge(length + more, page_bytes) >= thumbnail_charge(length, page_bytes)
-    assert cue_charge(length + more, page_bytes) >= cue_charge(length, page_bytes) >= length
-    assert cue_charge(length, page_bytes, more) >= cue_charge(length, page_bytes)
     full = longest_thumbnail(more, page_bytes)
     assert thumbnail_charge(full, page_bytes) // page_bytes == more
     assert thumbnail_charge(full + 1, page_bytes) // page_bytes == more + 1

@@ -6,16 +6,12 @@ import random
 import pytest
 
 from streammem.core.types import Channel, Cue
-from streammem.storage.cue_rows import size_of
+from streammem.storage.cue_cost import CueCost
 from streammem.text.memory import CueMemory
 from streammem.text.rows import CueRow, pack_details, settled, unpack_row
 from streammem.text.tally import WordTally
 
 PAGE = 1024
-
-
-def charge(row: CueRow) -> int:
-    return size_of(row, PAGE).charge_bytes
 
 
 def said(start_s: float, text: str, channel: Channel = Channel.SPEECH, long_s: float = 2.0) -> Cue:
@@ -38,24 +34,25 @@ def texts(memory: CueMemory) -> list[str]:
 
 def test_the_charges_never_exceed_the_room_and_the_room_is_used() -> None:
     """After every single cue, and with more than seven eighths of the room in the end."""
-    memory = CueMemory(40_000, charge)
+    memory = CueMemory(40_000, CueCost(PAGE))
     for cue in talk(600):
         memory.write([cue])
-        assert memory.charged_bytes == sum(charge(row) for row in memory.rows) <= 40_000
-    assert memory.charged_bytes > 40_000 * 3 // 4
+        anew = CueCost(PAGE).changed(memory.rows, ())
+        assert memory.charged_bytes == anew.bytes <= 40_000
+    assert memory.charged_bytes > 40_000 * 7 // 8
 
 
 def test_a_run_that_is_stopped_and_opened_again_ends_with_the_same_rows() -> None:
     """Wherever it is stopped, and however the cues come in batches."""
     cues = talk(500)
-    whole = CueMemory(30_000, charge)
+    whole = CueMemory(30_000, CueCost(PAGE))
     whole.write(cues)
     for cut in (1, 77, 250, 499):
-        first = CueMemory(30_000, charge)
+        first = CueMemory(30_000, CueCost(PAGE))
         for cue in cues[:cut]:
             first.write([cue])
         second = CueMemory(
-            30_000, charge, first.rows, next_id=first.next_id,
+            30_000, CueCost(PAGE), first.rows, next_id=first.next_id,
             tally=WordTally(4096, first.tally.to_bytes()),
         )  # fmt: skip
         second.write(cues[cut:])
@@ -65,7 +62,7 @@ def test_a_run_that_is_stopped_and_opened_again_ends_with_the_same_rows() -> Non
 
 def test_changes_turn_the_rows_of_one_commit_into_those_of_the_next() -> None:
     """What is added and dropped between two commits is exactly the difference."""
-    memory = CueMemory(20_000, charge)
+    memory = CueMemory(20_000, CueCost(PAGE))
     stored: dict[int, CueRow] = {}
     cues = talk(400)
     for start in range(0, 400, 37):
@@ -85,7 +82,7 @@ def test_rare_words_outlive_common_ones_and_all_of_the_time_stays_covered() -> N
     for number, word in enumerate(rare):
         old = cues[10 * number]
         cues[10 * number] = said(old.start_s, f"{old.text} {word}")
-    memory = CueMemory(120_000, charge)
+    memory = CueMemory(80_000, CueCost(PAGE))
     memory.write(cues)
     kept = " ".join(texts(memory)).split()
     assert len(memory.rows) < 500
@@ -99,7 +96,7 @@ def test_rare_words_outlive_common_ones_and_all_of_the_time_stays_covered() -> N
 
 def test_repeats_at_the_same_time_are_one_cue() -> None:
     """The same words of one channel, or of subtitle and speech; case and accents do not matter."""
-    memory = CueMemory(40_000, charge)
+    memory = CueMemory(40_000, CueCost(PAGE))
     memory.write(
         [
             said(1.0, "Café au lait", Channel.SUBTITLE),
@@ -123,7 +120,7 @@ def test_repeats_at_the_same_time_are_one_cue() -> None:
 def test_a_long_cue_is_cut_between_words_and_nothing_is_lost() -> None:
     """Each piece has its words and its part of the time; a word without end is cut, too."""
     words = [f"w{number}" for number in range(900)]
-    memory = CueMemory(200_000, charge)
+    memory = CueMemory(200_000, CueCost(PAGE))
     endless = "".join(random.Random(1).choices("abcdefgh", k=5000))
     memory.write([said(10.0, " ".join(words), long_s=90.0), said(200.0, endless)])
     rows = memory.rows
@@ -138,7 +135,7 @@ def test_a_long_cue_is_cut_between_words_and_nothing_is_lost() -> None:
 
 def test_white_space_and_control_characters_are_not_part_of_the_words() -> None:
     """Lines stay lines; right-to-left text comes back as it was."""
-    memory = CueMemory(40_000, charge)
+    memory = CueMemory(40_000, CueCost(PAGE))
     arabic = "...إلى... إلى الشمال يمكن أن نرى"
     memory.write([said(0.0, " a\tb \x00 c\n\n d "), said(5.0, arabic, Channel.SUBTITLE)])
     assert texts(memory) == ["a b c\nd", arabic]
@@ -152,7 +149,7 @@ def test_a_code_of_the_meaning_is_made_for_each_kept_text() -> None:
         asked.append(text)
         return text.encode()[:4]
 
-    memory = CueMemory(40_000, charge, embed=embed)
+    memory = CueMemory(40_000, CueCost(PAGE), embed=embed)
     memory.write([said(0.0, "hello you"), said(0.5, "hello you"), said(9.0, "")])
     assert asked == ["hello you"]
     assert [row.vector for row in memory.rows] == [b"hell", b""]

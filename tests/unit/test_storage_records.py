@@ -111,9 +111,9 @@ def test_commit_record_survives_json_and_tolerates_absent_later_fields() -> None
     data = _through_json(record.to_json())
     assert CommitRecord.from_json(data) == record
 
-    for name in ("cue_counts", "cue_bytes", "cue_charge"):
+    for name in ("cue_counts", "cue_bytes"):
         del data[name]
-    assert CommitRecord.from_json(data) == replace(record, cue_counts={}, cue_bytes=0, cue_charge=0)
+    assert CommitRecord.from_json(data) == replace(record, cue_counts={}, cue_bytes=0)
 
 
 def test_json_keeps_file_names_that_are_no_unicode_and_numpy_numbers() -> None:

@@ -12,7 +12,6 @@ from streammem.storage.chunks import digest
 from streammem.storage.cue_index import CueIndex
 from streammem.storage.database import database_facts
 from streammem.storage.memory_file import MemoryWriter, read_memory, read_meta, read_with_cues
-from streammem.storage.pages import cue_charge
 from streammem.storage.records import Commit, MemoryMeta, Progress, dump_json
 from streammem.storage.rows import crc, settings_to_json
 from streammem.storage.schema import SCHEMA_VERSION, create_database, has_full_text_search
@@ -83,7 +82,7 @@ def test_a_new_file_says_what_it_is(path: Path) -> None:
     MemoryWriter.create(path, META, PLAN).close()
 
     assert _pragma(path, "application_id") == int.from_bytes(b"SMEM", "big")
-    assert _pragma(path, "user_version") == SCHEMA_VERSION == 3
+    assert _pragma(path, "user_version") == SCHEMA_VERSION == 4
     assert _pragma(path, "page_size") == PLAN.page_bytes == 1024
     assert path.read_bytes()[:16] == b"SQLite format 3\x00"
 
@@ -129,7 +128,7 @@ def test_a_newer_schema_is_refused_by_readers_and_writers(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
     for action in (read_memory, read_meta, verify_memory, MemoryWriter.open):
-        with pytest.raises(MemoryFileError, match="has schema 4; this streammem knows") as refusal:
+        with pytest.raises(MemoryFileError, match="has schema 5; this streammem knows") as refusal:
             action(path)
         assert (refusal.value.exit_code, refusal.value.code) == (6, "memory_newer")
         assert "upgrade" in (refusal.value.hint or "")
@@ -159,7 +158,7 @@ def schema_2(schema_1: Path) -> Path:
         connection.execute("INSERT INTO cue_text(rowid,text) VALUES(1,'grey cardigan')")
         (body,) = connection.execute("SELECT body FROM record WHERE id=2").fetchone()
         counted = json.loads(body) | {
-            "cue_counts": {"speech": 1}, "cue_bytes": 13, "cue_charge": cue_charge(13, 1024),
+            "cue_counts": {"speech": 1}, "cue_bytes": 13, "cue_charge": 100,
             "cue_next_id": 2,
         }  # fmt: skip
         body = dump_json(counted)
