@@ -35,6 +35,13 @@ _WORD: Final = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _LONGEST: Final = 3
 # Stands in the text for a noun that was found, so that "red dog on the left" keeps its places.
 _NEUTRAL: Final = "thing"
+# The same for a place that one is inside of: "red room" asks for red all over, "red ball" does not.
+_SURROUNDING: Final = "background"
+_SURROUNDINGS: Final = frozenset((
+    "attic", "basement", "bathroom", "bedroom", "cave", "cellar", "chamber", "classroom",
+    "corridor", "garage", "hall", "hallway", "kitchen", "lobby", "office", "parlour", "room",
+    "studio", "tunnel", "workshop",
+))  # fmt: skip
 # Smaller spreads are those of a word that no background picture answers to.
 _MIN_SPREAD: Final = 0.005
 # Single words that ask for an appearance, and so never for a noun.
@@ -147,6 +154,14 @@ def _without(text: str, found: list[_Found]) -> str:
     """The text with a neutral word for each noun."""
     parts, end = [], 0
     for noun in found:
-        parts += [text[end : noun.start], _NEUTRAL]
+        before = text[end : noun.start]
+        parts += [before, _SURROUNDING if _is_coloured_place(before, noun) else _NEUTRAL]
         end = noun.stop
     return "".join([*parts, text[end:]])
+
+
+def _is_coloured_place(before: str, noun: _Found) -> bool:
+    """Whether a noun is a place with its colour right before it; others may be in a place."""
+    words = _WORD.findall(before.lower())
+    coloured = bool(words) and words[-1] in COLOUR_WORDS
+    return coloured and not _SURROUNDINGS.isdisjoint(_singulars(noun.words[-1]))

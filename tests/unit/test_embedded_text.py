@@ -13,6 +13,7 @@ from streammem.encoders.load import load_encoder
 
 LEARNED = 8
 WORDS = {"dog": 0, "cat": 1, "polar bear": 2, "bear": 3, "bus": 4, "berry": 5, "knife": 6}
+WORDS |= {"room": 7}
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def tower() -> TextTower:
     vectors = np.eye(LEARNED, dtype=np.float32)[: len(WORDS)]
     background = rng.normal(size=(64, LEARNED + MEASURED)).astype(np.float32)
     precision = np.ones(len(WORDS), np.float32)
-    precision[WORDS["knife"]] = 0
+    precision[[WORDS["knife"], WORDS["room"]]] = 0
     return TextTower(Nouns(WORDS, vectors, precision), background)
 
 
@@ -70,6 +71,25 @@ def test_a_colour_keeps_its_place_beside_a_noun(tower):
 
     assert unknown == ()
     assert vector[0] > 0.1
+    np.testing.assert_allclose(measured / np.linalg.norm(measured), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("red room", "red background"),
+        ("the red rooms", "red background"),
+        ("a red dog", "red thing"),
+        ("a red dog in a room", "red thing"),
+        ("a room with a red dog", "red thing"),
+        ("a red dog in a white room", "red thing in a white background"),
+    ],
+)
+def test_a_coloured_place_is_of_that_colour_all_over(tower, text, meant):
+    """A red room is red around one; a red ball rolling by must not count as a visit to it."""
+    expected, _ = embed_text(meant)
+    measured = tower.embed(text)[0][LEARNED:]
+
     np.testing.assert_allclose(measured / np.linalg.norm(measured), expected, atol=1e-5)
 
 

@@ -15,7 +15,10 @@ from streammem.encoders.manifest import read_manifest
 
 MODEL = Path(__file__).resolve().parents[2] / "models" / "embedded-v1"
 TRAIN = MODEL / "train"
-MODULES = ("student", "picture_words", "words", "pictures", "teachers", "views", "train", "export")
+MODULES = (
+    "student", "picture_words", "words", "pictures", "teachers", "views", "patches", "train",
+    "export",
+)  # fmt: skip
 SHIPPED_LIMIT_BYTES = 12 * 1024 * 1024
 
 
@@ -106,6 +109,47 @@ def test_a_mosaic_has_the_targets_of_its_quarters_in_their_places(training):
     assert grid[0, 5] == 1
     assert grid[5, 0] == 2
     assert grid[5, 5] == 3
+
+
+def _marked_batch(views: int, grid: int) -> dict[str, torch.Tensor]:
+    """Views whose pixels, maps and boxes all say which view and token they are of."""
+    marks = torch.arange(views * grid * grid, dtype=torch.uint8).reshape(views, grid, grid)
+    pixels = marks.repeat_interleave(8, 1).repeat_interleave(8, 2)
+    return {
+        "pixels": pixels[:, None].expand(-1, 3, -1, -1).contiguous(),
+        "map": marks.flatten(1)[..., None].expand(-1, -1, 5).to(torch.float16).contiguous(),
+        "token_boxes": marks.flatten(1)[..., None].expand(-1, -1, 2).contiguous(),
+    }
+
+
+def test_pieces_move_pixels_maps_and_boxes_together(training):
+    """Every token's target must be that of the pixels under it, patched or not."""
+    batch = _marked_batch(8, 4)
+
+    laid, pieces = training["patches"].lay_pieces(batch, _generator(1))
+    under = laid["pixels"].reshape(8, 3, 4, 8, 4, 8)[:, 0, :, 4, :, 4].flatten(1)
+    moved = (laid["map"] != batch["map"])[..., 0].sum(1)
+
+    assert torch.equal(laid["map"][..., 0].to(torch.uint8), under)
+    assert torch.equal(laid["token_boxes"][..., 0], under)
+    assert len(pieces) == 3
+    assert not moved[:5].any()
+    assert torch.equal(moved[5:] / 16, pieces.shares)
+    assert (pieces.shares > 0).all()
+    assert (pieces.shares <= training["patches"].LARGEST).all()
+
+
+def test_a_piece_says_what_it_shows(training):
+    """The mean of the teacher's map and the surest boxes over the piece, for the whole's target."""
+    batch = _marked_batch(8, 4)
+
+    laid, pieces = training["patches"].lay_pieces(batch, _generator(2))
+    for place, row in enumerate(range(5, 8)):
+        changed = (laid["map"][row] != batch["map"][row])[:, 0]
+        values = laid["map"][row][changed][:, 0].float()
+
+        assert pieces.maps[place, 0] == pytest.approx(float(values.mean()), rel=1e-3)
+        assert pieces.boxes[place, 0] == pytest.approx(float(values.max()) / 255, rel=1e-3)
 
 
 def test_the_rate_rises_stays_and_falls_to_nothing(training):

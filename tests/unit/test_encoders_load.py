@@ -37,11 +37,11 @@ def pretend_cached(repository: str, revision: str = "abc") -> Path:
     return path
 
 
-def test_auto_is_the_descriptor_where_no_weights_are_here():
+def test_auto_is_the_embedded_encoder_where_no_weights_are_here():
     """On a machine without weights the reason says that none of the list is here."""
     choice = choose_encoder("auto", DEFAULT_LIST)
 
-    assert (choice.id, choice.weights) == ("descriptor", None)
+    assert (choice.id, choice.weights) == ("embedded-v1", None)
     assert "no weights of another encoder" in choice.reason
 
 
@@ -70,7 +70,7 @@ def test_auto_ignores_a_cached_checkpoint_outside_its_list():
     """Weights that are here but not in the list are never taken."""
     pretend_cached("laion/CLIP-ViT-B-32-DataComp.XL-s13B-b90K")
 
-    assert choose_encoder("auto", DEFAULT_LIST).id == "descriptor"
+    assert choose_encoder("auto", DEFAULT_LIST).id == "embedded-v1"
 
 
 def test_auto_passes_over_weights_that_lack_a_package(monkeypatch):
@@ -83,7 +83,7 @@ def test_auto_passes_over_weights_that_lack_a_package(monkeypatch):
 
     choice = choose_encoder("auto", (SIGLIP, "embedded"))
 
-    assert choice.id == "descriptor"
+    assert choice.id == "embedded-v1"
     assert "needs the package transformers" in choice.reason
 
 
@@ -95,11 +95,18 @@ def test_an_unfinished_pull_does_not_count():
     assert find_weights(parse_name(VIT)) is None
 
 
-@pytest.mark.parametrize("name", ["embedded", "descriptor"])
-def test_embedded_is_an_alias_of_the_descriptor(name):
-    """Both names choose and load the same encoder."""
-    assert choose_encoder(name, DEFAULT_LIST).id == "descriptor"
-    assert load_encoder(name).spec.id == "descriptor"
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("embedded", "embedded-v1"),
+        ("embedded-v1", "embedded-v1"),
+        ("descriptor", "descriptor"),
+    ],
+)
+def test_embedded_is_the_trained_encoder(name, expected):
+    """An alias and its id choose and load the same encoder; the older one has its own name."""
+    assert choose_encoder(name, DEFAULT_LIST).id == expected
+    assert load_encoder(name).spec.id == expected
 
 
 def test_a_weights_file_names_the_encoder_by_its_stem():
@@ -172,11 +179,10 @@ def test_every_published_model_has_a_known_architecture():
 def test_choosing_and_asking_import_neither_torch_nor_open_clip_nor_pil():
     """The path of a cold question stays light."""
     code = (
-        "import sys, numpy as np\n"
+        "import sys\n"
         "from streammem.encoders.load import choose_encoder, load_encoder\n"
         "encoder = load_encoder(choose_encoder('auto', ['embedded']))\n"
         "encoder.encode_text('a red ball'); encoder.background(); encoder.labels()\n"
-        "encoder.encode_images(np.zeros((2, 3, 32, 32), np.uint8))\n"
         "heavy = {'torch', 'open_clip', 'torchvision', 'PIL', 'huggingface_hub', 'av'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )

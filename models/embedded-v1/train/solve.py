@@ -19,7 +19,7 @@ from words import Vocabulary
 from streammem.encoders.embedded_tower import ImageTower
 
 Floats = NDArray[np.float32]
-VIEWS = 12_000
+VIEWS = 8_000
 _BATCH = 50
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from optimiser import Orthogonal
+from patches import lay_pieces
 from student import DIM, Student
 from teachers import MAP_CHANNELS, Classifier
 from torch import nn
@@ -33,7 +34,7 @@ MOSAICS = 0.125
 class Plan:
     """How long and how hard; `decay_from` is the share of the steps after which the rate falls."""
 
-    steps: int = 3600
+    steps: int = 5700
     small_share: float = 0.9
     batch: int = 64
     rate: float = 3.0e-3
@@ -90,6 +91,14 @@ class Targets(nn.Module):
         unsure = doubtful @ self.of_others > 0
         return target, ~(unsure & (target < 0.5))
 
+    def presence_of_parts(
+        self, probabilities: torch.Tensor, boxes: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The same for parts of pictures, of which the pictures' own words say nothing."""
+        words = self.of_others.shape[0] - boxes.shape[1]
+        unknown = torch.full((len(boxes), words), UNKNOWN, dtype=torch.uint8)
+        return self.presence(probabilities, boxes, unknown)
+
 
 def first_vectors(vocabulary: Vocabulary, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Concepts start near those they share leaves with: a sum of random vectors of their leaves."""
@@ -111,7 +120,8 @@ def first_vectors(vocabulary: Vocabulary, seed: int) -> tuple[torch.Tensor, torc
 def losses(
     student: Student, targets: Targets, batch: dict[str, torch.Tensor], rng: torch.Generator
 ) -> dict[str, torch.Tensor]:
-    """The weighted parts of the loss of one batch of views and mosaics of them."""
+    """The weighted parts of the loss of one batch of views, some patched, and mosaics of them."""
+    batch, pieces = lay_pieces(batch, rng)
     views = len(batch["pixels"])
     quarters = int(MOSAICS * views) * 4
     pixels = scaled(relit(batch["pixels"], rng))
@@ -119,21 +129,24 @@ def losses(
         said = student(torch.cat([pixels, _mosaic(pixels[:quarters])]))
     teacher_map = batch["map"].float()
     with torch.autocast("cpu", torch.bfloat16):
-        token_logits = targets.token_logits(teacher_map).float()
-    token_truth = token_logits.softmax(-1)
+        token_truth = targets.token_logits(teacher_map).float().softmax(-1)
+        piece_truth = targets.token_logits(pieces.maps).float().softmax(-1)
     truth = batch["logits"].softmax(-1)
     boxes = batch["token_boxes"].float() / 255
     mosaic_truth, mosaic_boxes = (
         _mosaic_grid(token_truth[:quarters]),
         _mosaic_grid(boxes[:quarters]),
     )
-    parts = {"whole": _cross(student.class_logits(said["whole"][:views]), truth)}
+    mixed = truth.clone()
+    mixed[-len(pieces) :].lerp_(piece_truth, pieces.shares[:, None])
+    parts = {"whole": _cross(student.class_logits(said["whole"][:views]), mixed)}
     parts["tokens"] = 0.5 * _cross(
         student.class_logits(said["tokens"]), torch.cat([token_truth, mosaic_truth])
     )
     guess = functional.relu(said["map"][:views].float())
     parts["map"] = 1.0 * functional.mse_loss(guess, teacher_map) / teacher_map.var().clamp_min(1e-3)
     presence, known = targets.presence(truth, batch["whole_boxes"], batch["words"])
+    _add_pieces(presence, known, targets.presence_of_parts(piece_truth, pieces.boxes))
     parts["concepts"] = 0.1 * _presence(
         student.concept_logits(said["whole"][:views]), presence, known
     )
@@ -148,13 +161,21 @@ def losses(
     )
     all_truth, all_boxes = torch.cat([token_truth, mosaic_truth]), torch.cat([boxes, mosaic_boxes])
     rows = torch.arange(len(picked))[:, None]
-    unknown = torch.full((picked.numel(), batch["words"].shape[1]), UNKNOWN, dtype=torch.uint8)
-    presence, known = targets.presence(
-        all_truth[rows, picked].flatten(0, 1), all_boxes[rows, picked].flatten(0, 1), unknown
+    presence, known = targets.presence_of_parts(
+        all_truth[rows, picked].flatten(0, 1), all_boxes[rows, picked].flatten(0, 1)
     )
     logits = student.concept_logits(said["tokens"][rows, picked].flatten(0, 1))
     parts["token_concepts"] = 0.1 * _presence(logits, presence, known)
     return parts
+
+
+def _add_pieces(
+    presence: torch.Tensor, known: torch.Tensor, pieces: tuple[torch.Tensor, torch.Tensor]
+) -> None:
+    """A view with a piece over it shows what both show."""
+    count = len(pieces[0])
+    presence[-count:] = torch.maximum(presence[-count:], pieces[0])
+    known[-count:] &= pieces[1]
 
 
 def scaled(pixels: torch.Tensor) -> torch.Tensor:

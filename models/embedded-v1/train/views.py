@@ -31,6 +31,9 @@ _SHOWN, _IN_TOKEN = 0.4, 0.35
 _CERTAIN = 0.75
 UNKNOWN = 255
 SMALL_GRID = 4
+# How many crops of a picture there are: laps take them in turn, so that the teacher looks at each
+# only once.
+CROPS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,11 @@ class Views(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
         self._boxes, self._box_starts = held["boxes"], held["starts"]
         self._teacher: Classifier | None = None
         self._scale, self._zero = MAP_CODE
-        self._seen = _Taught(work / f"taught-{split}-{seed}", len(self._order))
+        stem = f"taught-{split}-{seed}"
+        self._seen = [
+            _Taught(work / (f"{stem}-{crop}" if crop else stem), len(self._order))
+            for crop in range(1 if self._fixed else CROPS)
+        ]
         # Views before this number are small: most is learnt on them at less than half the cost.
         self._small_until = small_until
 
@@ -84,17 +91,17 @@ class Views(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
             place = _shuffled(place, len(self._order), self._seed + lap)
         row = int(self._order[place])
         picture, pixels = self._store.pictures[row], self._store.pixels(row)
-        # A lap repeats the crops of the lap before, so that the teacher looks at each only once.
-        crop = _WHOLE
+        crop, seen = _WHOLE, lap % len(self._seen)
         if not self._fixed:
-            crop = _random_crop(np.random.default_rng((self._seed, place, 2)), *pixels.shape[:2])
-        features, logits = self._taught(place, pixels, crop)
+            crop = _random_crop(np.random.default_rng((self._seed, place, 2 + seen)))
+        features, logits = self._taught(self._seen[seen], place, pixels, crop)
         if not self._fixed and rng.random() < 0.5:
             crop, features = replace(crop, mirrored=True), features[:, ::-1]
         grid = SMALL_GRID if number < self._small_until else GRID
         side = IMAGE_SIZE_PX * grid // GRID
-        flat = features.reshape(MAP_SIDE * MAP_SIDE, -1).astype(np.float32)
-        pooled = (_pooling(grid) @ flat - self._zero) * self._scale
+        flat = torch.from_numpy(features.reshape(MAP_SIDE * MAP_SIDE, -1).astype(np.float32))
+        # torch multiplies with as many threads as this process was given, NumPy with all there are.
+        pooled = (torch.from_numpy(_pooling(grid)) @ flat - self._zero) * self._scale
         boxes = self._boxes[self._box_starts[row] : self._box_starts[row + 1]]
         whole, tokens = _boxes_in(boxes, crop, grid)
         clean = _cut(pixels, crop, side)
@@ -102,21 +109,23 @@ class Views(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
         return {
             "pixels": torch.from_numpy(np.ascontiguousarray(seen.transpose(2, 0, 1))),
             "logits": torch.from_numpy(logits),
-            "map": torch.from_numpy(pooled).to(torch.float16),
+            "map": pooled.to(torch.float16),
             "whole_boxes": torch.from_numpy(whole),
             "token_boxes": torch.from_numpy(tokens),
             "words": torch.from_numpy(self._words(picture.set, picture.label)),
         }
 
-    def _taught(self, place: int, pixels: Pixels, crop: Box) -> tuple[NDArray[np.int8], Floats]:
+    def _taught(
+        self, seen: "_Taught", place: int, pixels: Pixels, crop: Box
+    ) -> tuple[NDArray[np.int8], Floats]:
         """The teacher's map and logits of a crop, kept from the first time."""
-        if not self._seen.done[place]:
+        if not seen.done[place]:
             if self._teacher is None:
                 self._teacher = Classifier(self._weights)
             features, logits = self._teacher(_cut(pixels, crop, CLASSIFIER_SIZE_PX))
-            self._seen.maps[place], self._seen.logits[place] = features, logits
-            self._seen.done[place] = 1
-        return np.asarray(self._seen.maps[place]), self._seen.logits[place].astype(np.float32)
+            seen.maps[place], seen.logits[place] = features, logits
+            seen.done[place] = 1
+        return np.asarray(seen.maps[place]), seen.logits[place].astype(np.float32)
 
     def _words(self, set_name: str, label: str) -> NDArray[np.uint8]:
         """Per label word: 1 shown, 0 not shown, UNKNOWN."""
@@ -165,7 +174,7 @@ def _shuffled(place: int, count: int, seed: int) -> int:
     return int(_ORDERS[count, seed][place])
 
 
-def _random_crop(rng: np.random.Generator, height: int, width: int) -> Box:
+def _random_crop(rng: np.random.Generator) -> Box:
     """A part of 20 % to all of a picture, at an aspect that squashed video frames may have."""
     area = rng.uniform(0.2, 1.0) if rng.random() < 0.8 else 1.0
     aspect = np.exp(rng.uniform(-0.6, 0.6))
