@@ -4,8 +4,9 @@
 
 Cold: `streammem ask` over one sample's memory with the embedded encoder, in new processes with a
 warm page cache; none of torch, open_clip and av may be imported. Warm: a memory of at least 10,000
-cells of 512 numbers; `MemorySnapshot.search` alone, and the whole of `query.find` with a text
-embedding made beforehand.
+cells of 512 numbers and 10,000 cues; `MemorySnapshot.search` alone, and the whole of `query.find`
+and its sentence, with a text embedding made beforehand. Wall and processor time are given both:
+they differ where other work runs on the machine, and the bars are for the processor's then.
 """
 
 import argparse
@@ -21,7 +22,23 @@ import numpy as np
 
 COLD_LIMIT_S = 1.0
 WARM_LIMIT_MS = 10.0
+P95_LIMIT_MS = 50.0
+SAID_WORDS = 4000
 FORBIDDEN = ("torch", "open_clip", "torchvision", "av")
+# Every kind of question that the engine computes in another way; `{n}` names another thing.
+QUESTIONS = {
+    "when": "when does thing number {n} appear?",
+    "count": "how many times does thing number {n} appear?",
+    "exists": "is there a thing number {n}?",
+    "after": "how often does thing number {n} appear after thing number {m}?",
+    "between": "what is shown between thing number {n} and the second thing number {m}?",
+    "order": "in what order do thing {n}, thing {m} and thing {n}{m} appear?",
+    "now": "what is shown now?",
+    "state": "what colour is thing number {n} now?",
+    "said": "what is said about word{n:04d}?",
+    "mentioned": "how many times is word{n:04d} mentioned?",
+    "describe": "describe the video",
+}
 QUESTION = "when is the screen yellow?"
 DIM = 512
 LIST_MODULES = (
@@ -96,8 +113,9 @@ def full_store(cells: int) -> Any:
 
 
 def warm(cells: int, runs: int) -> dict[str, Any]:
-    """Milliseconds of `search` and of the whole of `query.find`, over one snapshot."""
+    """Milliseconds of `search` and of whole answers of every kind, over one snapshot."""
     from streammem import parse_question
+    from streammem.answer.evidence import put_into_words
     from streammem.core.types import (
         Background,
         EncoderSpec,
@@ -138,32 +156,71 @@ def warm(cells: int, runs: int) -> dict[str, Any]:
     started = time.perf_counter()
     snapshot = store.snapshot()
     snapshot_ms = (time.perf_counter() - started) * 1000
+    end_s = float(snapshot.now_s)
     memory = QueryMemory(
-        "clip", "clip.mp4", snapshot, MadeBeforehand(), 0.0, float(snapshot.now_s), ()
+        "clip", "clip.mp4", snapshot, MadeBeforehand(), 0.0, end_s, (), cues=cue_book(cells, end_s)
     )
-    texts = [f"when does thing number {number} appear?" for number in range(runs)]
-    searches, finds, counts = [], [], []
-    for number, text in enumerate(texts):
-        question = parse_question(text)
-        counting = parse_question(f"how many times does thing number {number} appear?")
+    kinds: dict[str, list[tuple[float, float]]] = {"search": []}
+    for number in range(runs):
         query = vectors[number % len(vectors)]
-        searches.append(_milliseconds(lambda: snapshot.search(query, top_k=5)))  # noqa: B023
-        finds.append(_milliseconds(lambda: find(question, [memory], QueryOptions())))  # noqa: B023
-        counts.append(_milliseconds(lambda: find(counting, [memory], QueryOptions())))  # noqa: B023
-    rows = {"search": searches, "find when": finds, "find count": counts}
+        kinds["search"].append(_milliseconds(lambda: snapshot.search(query, top_k=5)))  # noqa: B023
+        for kind, words in QUESTIONS.items():
+            question = parse_question(words.format(n=number, m=number + 1))
+            for at_s, name in ((None, kind), (end_s * 0.6, f"{kind} --at")):
+                options = QueryOptions(at_s=at_s)
+                took = _milliseconds(
+                    lambda: put_into_words(question, find(question, [memory], options))  # noqa: B023
+                )
+                kinds.setdefault(name, []).append(took)
     return {
         "cells": {tier.value: count for tier, count in store.counts_by_tier().items()},
+        "cues": len(memory.cues.rows) if memory.cues else 0,
         "snapshot_ms": snapshot_ms,
-        "ms": {name: {"first": found[0], "median": harness.median(found),
-                      "p95": harness.percentile(found, 0.95), "max": max(found)}
-               for name, found in rows.items()},
-    }  # fmt: skip
+        "wall_ms": {name: _spread([wall for wall, _ in took]) for name, took in kinds.items()},
+        "cpu_ms": {name: _spread([cpu for _, cpu in took]) for name, took in kinds.items()},
+    }
 
 
-def _milliseconds(work: Any) -> float:
-    started = time.perf_counter()
+def cue_book(count: int, end_s: float) -> Any:
+    """As many cues of eight words each, through a real file and its full-text index."""
+    from streammem.core.budget import plan_budget
+    from streammem.core.types import Channel, Cue, EncoderSpec, RuntimeChoice
+    from streammem.query.cues import CueBook
+    from streammem.storage.memory_file import MemoryWriter, read_with_cues
+    from streammem.storage.records import Commit, MemoryMeta, Progress
+    from streammem.text.rows import CueRow
+
+    rng = np.random.default_rng(8)
+    spec = EncoderSpec("fixed", "0" * 16, 32, (0, 0, 0), (1, 1, 1), "area", DIM, None)
+    rows = []
+    for number in range(count):
+        start_s = end_s * number / count
+        # The first words are the frequent ones, as in any language: one cue in seven has word0000.
+        drawn = (SAID_WORDS ** rng.random(8)).astype(int) - 1
+        words = " ".join(f"word{word:04d}" for word in drawn)
+        rows.append(CueRow(number + 1, Cue(start_s, start_s + 2.0, words, Channel.SPEECH)))
+    meta = MemoryMeta(
+        "clip", "f" * 64, "clip.mp4", None, 2.0, None, None, "streammem", 1 << 26, ("vision",),
+        spec, None, RuntimeChoice(), {}, 1.0, None, "0",
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / "clip.smem"
+        with MemoryWriter.create(path, meta, plan_budget(1 << 26)) as writer:
+            writer.commit(Commit({}, Progress(), cues=tuple(rows), cue_next_id=count + 1))
+        _, index = read_with_cues(path)
+    return CueBook(index, None)
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    return {"first": values[0], "median": harness.median(values),
+            "p95": harness.percentile(values, 0.95), "max": max(values)}  # fmt: skip
+
+
+def _milliseconds(work: Any) -> tuple[float, float]:
+    """Wall and processor milliseconds of some work."""
+    wall, cpu = time.perf_counter(), time.process_time()
     work()
-    return (time.perf_counter() - started) * 1000
+    return (time.perf_counter() - wall) * 1000, (time.process_time() - cpu) * 1000
 
 
 def main() -> int:
@@ -182,13 +239,15 @@ def main() -> int:
           f"slowest {started_cold['max_s']:.3f} s; heavy modules imported: "
           f"{', '.join(started_cold['heavy_modules_imported']) or 'none'}\n")  # fmt: skip
     cells = sum(retrieval["cells"].values())
-    print(f"warm, {cells} cells, snapshot {retrieval['snapshot_ms']:.1f} ms")
-    print(harness.table([{"work": name, **ms} for name, ms in retrieval["ms"].items()]))
+    print(f"warm, {cells} cells, {retrieval['cues']} cues, snapshot "
+          f"{retrieval['snapshot_ms']:.1f} ms; processor time, ms")  # fmt: skip
+    print(harness.table([{"work": name, **ms} for name, ms in retrieval["cpu_ms"].items()]))
     harness.write_result(options.out, {"cold": started_cold, "warm": retrieval})
     met = (
         started_cold["median_s"] < COLD_LIMIT_S
         and not started_cold["heavy_modules_imported"]
-        and all(ms["median"] < WARM_LIMIT_MS for ms in retrieval["ms"].values())
+        and retrieval["cpu_ms"]["search"]["median"] < WARM_LIMIT_MS
+        and all(ms["p95"] < P95_LIMIT_MS for ms in retrieval["cpu_ms"].values())
     )
     return 0 if met else 1
 

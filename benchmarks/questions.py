@@ -72,8 +72,8 @@ def _ranked(question: Question) -> bool:
     """An ordinal by itself, beside or inside another event, or a stretch ("the first minute")."""
     ranked = question.relation in {"first", "last", "nth"} or question.ordinal is not None
     bounded = question.relative is not None or question.end_s is not None
-    anchors = f"{question.anchor or ''} {question.anchor_end or ''}"
-    return ranked or bounded or re.search(CUES["first_last"], anchors) is not None
+    anchors = (question.anchor_ordinal, question.anchor_end_ordinal)
+    return ranked or bounded or any(rank is not None for rank in anchors)
 
 
 def _around_event(question: Question) -> bool:

@@ -25,14 +25,20 @@ from streammem.core.results import (
     OnEvent,
     Verification,
 )
+from streammem.core.timelines import Timeline, TimelineOptions
 from streammem.core.types import Answer
 
 if TYPE_CHECKING:
+    from streammem.answer.base import Answerer, OnProgress
+    from streammem.runtime.answering import Wording
     from streammem.runtime.asking import OpenMemory
+    from streammem.runtime.conversing import Conversation
+    from streammem.runtime.warm import WarmMemories
 
 __all__ = [
     "AskOptions",
     "Library",
+    "TimelineOptions",
     "doctor",
     "list_models",
     "pull_model",
@@ -110,6 +116,8 @@ class Library:
         chosen = folder or self._config.config.library.folder or default_library_folder()
         self._folder = Path(chosen).expanduser()
         self._encoders: dict[tuple[str, str, str], Any] = {}
+        self._answerers: dict[tuple[str, str], Answerer] = {}
+        self._warm: WarmMemories | None = None
 
     @property
     def folder(self) -> Path:
@@ -183,21 +191,55 @@ class Library:
             should_stop=should_stop or _never,
         )
 
-    def ask(self, question: str, options: AskOptions | None = None) -> Answer:
+    def ask(
+        self,
+        question: str,
+        options: AskOptions | None = None,
+        *,
+        on_progress: "OnProgress | None" = None,
+    ) -> Answer:
         """Answer from the memories, with evidence, or say that there is not enough.
 
+        `on_progress` is told how many characters a language model has written so far.
+
         Raises:
-            UsageError: the library is empty or a named memory is unknown.
-            MissingError: the encoder of every memory asked is missing.
+            UsageError: the library is empty, a named memory or the answerer is unknown.
+            MissingError: the encoder of every memory asked is missing, or a local model is.
         """
         from streammem.runtime.asking import answer_question
 
         options = options or self._default_options()
         started_at = time.perf_counter()
+        wording = self._wording(options, on_progress)
         opened, notes = self._open(options)
         load_ms = (time.perf_counter() - started_at) * 1000
-        answer = answer_question(question, opened, options, load_ms=load_ms, notes=notes)
+        answer = answer_question(
+            question, opened, options, load_ms=load_ms, notes=notes, wording=wording
+        )
         return self._with_thumbnails(answer, opened, options)
+
+    def converse(
+        self, options: AskOptions | None = None, *, on_progress: "OnProgress | None" = None
+    ) -> "Conversation":
+        """A conversation with follow-ups; from now on memories stay open between questions.
+
+        Raises:
+            UsageError: the library is empty, a named memory or the answerer is unknown.
+            MissingError: a local model that was asked for is not here.
+        """
+        from streammem.runtime.conversing import Conversation
+        from streammem.runtime.warm import WarmMemories
+
+        chosen = options or replace(self._default_options(), second_look=True)
+        warm = self._warm = self._warm or WarmMemories(self._encoders)
+        self._wording(chosen, None)
+
+        def ask(text: str, memories: tuple[str, ...]) -> Answer:
+            return self.ask(text, replace(chosen, memories=memories), on_progress=on_progress)
+
+        conversation = Conversation(ask, lambda: warm.bounds_s, self._paths)
+        conversation.use(chosen.memories)
+        return conversation
 
     def understand(self, audio: str) -> str:
         """The words of a spoken question.
@@ -232,6 +274,18 @@ class Library:
         answer = search_for(text, image, opened, options, load_ms=load_ms, notes=notes)
         return self._with_thumbnails(answer, opened, options)
 
+    def timelines(
+        self, memories: Sequence[str] = (), options: TimelineOptions | None = None
+    ) -> list[Timeline]:
+        """What the named memories hold, or all, event by event; errors are those of `ask`."""
+        from streammem.runtime.timeline import tell
+
+        options = options or TimelineOptions(
+            min_confidence=self._config.config.query.min_confidence
+        )
+        asked = AskOptions(tuple(memories), weights=options.weights, device=options.device)
+        return tell(*self._open(asked), options)
+
     def memories(self) -> list[MemorySummary]:
         """Every memory of the library, by id; damaged ones say so."""
         from streammem.runtime.inspecting import summarise
@@ -255,23 +309,10 @@ class Library:
 
     def forget(self, memories: Sequence[str], *, remove: bool) -> list[Forgotten]:
         """Remove memories, or with `remove` False only say what would be removed."""
+        from streammem.runtime.forgetting import forget
         from streammem.storage.library import LibraryFolder
 
-        library = LibraryFolder(self._folder)
-        paths = [library.resolve(memory) for memory in memories]
-        forgotten = []
-        for path in paths:
-            if path.parent.resolve() != self._folder.resolve():
-                raise UsageError(
-                    f"{path} does not lie in the library {self._folder}",
-                    hint=f"add --library {path.parent}",
-                    code="outside_library",
-                )
-            size = path.stat().st_size
-            if remove:
-                library.forget(path.stem)
-            forgotten.append(Forgotten(path.stem, str(path), size, remove))
-        return forgotten
+        return forget(LibraryFolder(self._folder), memories, remove=remove)
 
     def _default_options(self) -> AskOptions:
         query = self._config.config.query
@@ -282,23 +323,42 @@ class Library:
             second_look=query.second_look,
         )
 
+    def _wording(self, options: AskOptions, on_progress: "OnProgress | None") -> "Wording | None":
+        """The answerer that was asked for, kept for later questions; None for the built-in one."""
+        from streammem.runtime.answering import wording_for
+
+        return wording_for(options, self._config.config.answer, self._answerers, on_progress)
+
     def _open(self, options: AskOptions) -> "tuple[list[OpenMemory], tuple[str, ...]]":
         from streammem.runtime.asking import open_memories
+
+        named = bool(options.memories)
+        paths = self._paths(options.memories)
+        if self._warm is not None:
+            return self._warm.open(
+                paths, weights=options.weights, device=options.device, named=named
+            )
+        return open_memories(
+            paths, self._encoders, weights=options.weights, device=options.device, named=named
+        )
+
+    def _paths(self, memories: Sequence[str]) -> list[Path]:
+        """The files of the named memories, or of all.
+
+        Raises:
+            UsageError: the library is empty or a named memory is unknown.
+        """
         from streammem.storage.library import LibraryFolder
 
         library = LibraryFolder(self._folder)
-        names = options.memories or tuple(library.ids())
+        names = memories or library.ids()
         if not names:
             raise UsageError(
                 f"the library {self._folder} is empty",
                 hint="remember a video first: streammem ingest video.mp4",
                 code="empty_library",
             )
-        paths = [library.resolve(name) for name in names]
-        return open_memories(
-            paths, self._encoders, weights=options.weights, device=options.device,
-            named=bool(options.memories),
-        )  # fmt: skip
+        return [library.resolve(name) for name in names]
 
     def _with_thumbnails(
         self, answer: Answer, opened: "Sequence[OpenMemory]", options: AskOptions

@@ -14,6 +14,7 @@ from streammem_cli import (
     ask,
     batch,
     bench,
+    chat,
     config,
     doctor,
     documents,
@@ -24,6 +25,7 @@ from streammem_cli import (
     render,
     search,
     show,
+    timeline,
     verify,
 )
 
@@ -59,9 +61,11 @@ app = typer.Typer(
 app.command("ingest")(ingest.ingest)
 app.command("ask")(ask.ask)
 app.command("search")(search.search)
+app.command("chat")(chat.chat)
 app.command("batch")(batch.batch)
 app.command("list")(listing.list_memories)
 app.command("show")(show.show)
+app.command("timeline")(timeline.timeline)
 app.command("verify")(verify.verify)
 app.command("forget")(forget.forget)
 app.command("doctor")(doctor.doctor)

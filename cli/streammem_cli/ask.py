@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streammem_cli import documents, options, render
+from streammem_cli.explaining import explanation
 
 if TYPE_CHECKING:
     from streammem.core.types import Answer
@@ -22,17 +23,12 @@ def ask(
         str | None, typer.Option(metavar="A|B|C", help="Options to choose from.")
     ] = None,
     top_k: options.TopK = None,
-    min_confidence: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Abstain below this confidence. [0.5]")
-    ] = None,
+    min_confidence: options.MinConfidence = None,
     audio: Annotated[
         str | None, typer.Option(metavar="FILE", help="A recording of the question instead.")
     ] = None,
-    answerer: Annotated[str | None, typer.Option(help="Who words the answer. [evidence]")] = None,
-    second_look: Annotated[
-        bool | None,
-        typer.Option("--second-look/--no-second-look", help="Decode the best spans again."),
-    ] = None,
+    answerer: options.Answerer = None,
+    second_look: options.SecondLook = None,
     thumbnails: options.Thumbnails = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say how it was found.")] = False,
     fail_empty: Annotated[
@@ -51,6 +47,7 @@ def ask(
       streammem ask "how often is it blue?" --in lecture --between 0:00 10:00
       streammem ask "what is on the wall?" --choices "stripes|squares" --json
       streammem ask --audio question.wav
+      streammem ask "what is he doing?" --answerer openai:http://localhost:8000/v1
     """
     from streammem.api import AskOptions
 
@@ -80,6 +77,7 @@ def ask(
             weights=weights or "",
             device=device or "auto",
         ),
+        on_progress=render.writing,
     )
     report(result, "ask", as_json=json, explain=explain)
     if fail_empty and result.abstained:
@@ -93,4 +91,4 @@ def report(result: "Answer", command: str, *, as_json: bool, explain: bool) -> N
         return
     render.answer(result)
     if explain:
-        render.document(result.explain)
+        render.block("\n".join(explanation(result.explain)))

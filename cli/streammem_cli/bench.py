@@ -1,32 +1,25 @@
-"""`streammem bench memory`: how much the policies remember at equal bytes."""
+"""`streammem bench`: how much the policies remember at equal bytes, and how right answers are."""
 
 import shlex
 import sys
-import time
-from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import Annotated
 
 import typer
 
 from streammem.core.errors import Interrupted
-from streammem_cli import options, render
+from streammem_cli import bench_questions, options, render
+from streammem_cli.bench_progress import BenchProgress
 from streammem_cli.signals import StopRequest
 
-if TYPE_CHECKING:
-    from rich.progress import Progress as Bars
-    from rich.progress import TaskID
-
-    from streammem.bench import BenchEvent
-
 app = typer.Typer(
-    help="Measure memory policies against each other.",
+    help="Measure memory policies and answers.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
-_NOTE_EVERY_S = 10.0
+app.command("questions")(bench_questions.questions)
+
 _PARTIAL = 3
 
 
@@ -38,7 +31,7 @@ def memory(
     ] = None,
     policy: Annotated[
         list[str] | None,
-        typer.Option(help="Measure this policy only; repeatable. [all; quick: a few]"),
+        typer.Option(help="Measure this policy only; repeatable. [all]"),
     ] = None,
     cells: Annotated[
         str, typer.Option(help="Cells of the policies: fp16, codes or both.")
@@ -112,7 +105,7 @@ def memory(
     )
     stop = StopRequest(lambda: render.note("stopping; finished measurements are kept")).install()
     try:
-        with _Progress(as_events=jsonl, as_text=not (json or jsonl)) as progress:
+        with BenchProgress(as_events=jsonl, as_text=not (json or jsonl)) as progress:
             run = run_memory_bench(request, on_event=progress.show, should_stop=stop.requested)
     except Interrupted as problem:
         problem.exit_code = stop.status or problem.exit_code
@@ -125,61 +118,3 @@ def memory(
         render.note(f"written: {path}")
     if run.failures:
         raise typer.Exit(_PARTIAL)
-
-
-class _Progress:
-    """Receives bench events: a bar on a terminal, else now and then a line. Use as a context."""
-
-    def __init__(self, *, as_events: bool, as_text: bool) -> None:
-        self._as_events, self._as_text = as_events, as_text
-        self._bars: Bars | None = None
-        self._task: TaskID | None = None
-        self._drawing = ExitStack()
-        self._said_at = time.monotonic()
-
-    def __enter__(self) -> Self:
-        if self._as_text and render.shows_progress():
-            bars = _new_bars()
-            if bars.console.is_interactive:
-                self._bars = bars
-                self._drawing.enter_context(render.below(bars))
-                self._task = bars.add_task("measurements", total=None)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._drawing.close()
-
-    def show(self, event: "BenchEvent") -> None:
-        """Take in one event."""
-        if self._as_events:
-            render.event_line(event.to_json())
-        if event.kind in ("note", "failed"):
-            render.note(f"{event.kind}: {event.message}")
-        elif event.kind == "resumed":
-            render.note(f"{event.done} of {event.total} measurements were there already")
-        if self._bars is not None and self._task is not None:
-            self._bars.update(self._task, completed=event.done, total=event.total or None)
-        elif event.kind == "progress" and time.monotonic() - self._said_at >= _NOTE_EVERY_S:
-            self._said_at = time.monotonic()
-            render.note(f"{event.done} of {event.total} measurements, {event.message}")
-
-
-def _new_bars() -> "Bars":
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    return Bars(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=None),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True, no_color=not render.in_color()),
-        transient=True,
-        redirect_stdout=False,
-    )

@@ -62,6 +62,19 @@ At = Annotated[str | None, typer.Option(metavar="TIME", help="Ask about this ins
 Between = Annotated[
     tuple[str, str] | None, typer.Option(metavar="TIME TIME", help="Ask about this stretch.")
 ]
+MinConfidence = Annotated[
+    float | None, typer.Option(min=0, max=1, help="Abstain below this confidence. [0.5]")
+]
+Answerer = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHO", help="evidence, openai:URL#MODEL or transformers:FOLDER. [evidence]"
+    ),
+]
+SecondLook = Annotated[
+    bool | None,
+    typer.Option("--second-look/--no-second-look", help="Decode the best spans again."),
+]
 TopK = Annotated[int | None, typer.Option(min=1, max=1000, help="Pieces of evidence. [5]")]
 Thumbnails = Annotated[
     str | None, typer.Option(metavar="DIR", help="Write a picture of each piece of evidence.")

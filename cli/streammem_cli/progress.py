@@ -27,6 +27,7 @@ class Progress:
         self._bars: RichProgress | None = None
         self._tasks: dict[str, tuple[TaskID, float]] = {}
         self._drawing = ExitStack()
+        self._told: set[str] = set()
 
     def __enter__(self) -> Self:
         if self._as_text and render.shows_progress():
@@ -55,6 +56,11 @@ class Progress:
             self._draw(self._bars, event)
         if self._as_text and event.result is not None:
             render.ingested(event.result)
+            # What was not heard or read is the same for most sources of a run.
+            for text in event.result.notes:
+                if text not in self._told:
+                    self._told.add(text)
+                    render.note(f"note: {text}")
 
     def _draw(self, bars: "RichProgress", event: "IngestEvent") -> None:
         if event.kind == "started":

@@ -1,12 +1,14 @@
 """The only file that prints: results on standard output, everything else on standard error."""
 
+import importlib
+import io
 import json
 import math
 import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from streammem.core.types import Answer, Evidence
 
 _TIME_DIGITS = 6
+# To the start of the line, and away with it.
+_WIPE = "\r\x1b[K"
 
 
 class Bars(Protocol):
@@ -48,6 +52,7 @@ class _Terminal:
     verbose: bool = False
     color: bool = True
     bars: Bars | None = None
+    writing: bool = False
 
 
 _terminal = _Terminal()
@@ -144,6 +149,34 @@ def answer(result: "Answer") -> None:
     detail(f"encoder {result.encoder}, {times}")
 
 
+def writing(characters: int) -> None:
+    """How much a language model has written, in a line that goes once anything else is said."""
+    if shows_progress():
+        with _speaking:
+            _terminal.writing = True
+            print(f"\rwriting, {characters} characters", end="", file=sys.stderr, flush=True)
+
+
+def typed(prompt: str) -> Iterator[str]:
+    """Lines of standard input to its end; on a terminal behind a prompt, edited and remembered."""
+    if sys.stdin is None:
+        return
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        yield from iter(sys.stdin.readline, "")
+        return
+    with suppress(ImportError):
+        importlib.import_module("readline")
+    while True:
+        try:
+            text = input(prompt)
+        except EOFError:
+            _say([""])
+            return
+        yield text
+
+
 def _evidence_lines(items: "Sequence[Evidence]") -> list[str]:
     """Pieces of evidence, best first."""
     lines = []
@@ -164,9 +197,12 @@ def ingested(result: "IngestResult") -> None:
         error(result.error)
         lines = [f"{'failed':<10} {result.source}"]
     else:
-        cells = sum(result.cells.values())
+        cells, cues = sum(result.cells.values()), sum(result.cues.values())
+        held = f"{cells} cells"
+        if cues:
+            held += f", {cues} cue{'s' if cues > 1 else ''}"
         facts = (
-            f"{result.memory_id}  {format_time(result.covered_s)}, {cells} cells, "
+            f"{result.memory_id}  {format_time(result.covered_s)}, {held}, "
             f"{format_bytes(result.bytes['file'])} of {format_bytes(result.bytes['budget'])}, "
             f"{result.encoder}, {result.elapsed_s:.1f} s"
         )
@@ -305,6 +341,9 @@ def _say(lines: Sequence[str], *, to_error: bool = False) -> None:
 def _write(text: str, *, to_error: bool = False) -> None:
     """Print and flush; progress bars stand aside, whose terminal may be the one written to."""
     with _speaking, _bars_aside():
+        if _terminal.writing:
+            _terminal.writing = False
+            print(_WIPE, end="", file=sys.stderr, flush=True)
         # Only now: while bars are drawn they may stand in for the streams.
         stream = sys.stderr if to_error else sys.stdout
         encoding = stream.encoding or "ascii"

@@ -4,13 +4,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from streammem.answer.base import Answerer
+from streammem.answer.base import Answerer, Material, OnProgress, Reply, no_progress
+from streammem.answer.measured import compared, state_sentence
 from streammem.answer.quotes import also_told, is_told, quote
+from streammem.answer.wording import (
+    MAX_LISTED,
+    place_words,
+    rank_words,
+    relation_words,
+    sentence_start,
+    span_words,
+    spans_words,
+    subject,
+    times_words,
+)
 from streammem.core.timebase import format_time
 from streammem.core.types import Evidence, Findings, Question
-
-# Spans that one sentence lists; more are counted, not listed.
-MAX_LISTED = 5
 
 
 class EvidenceAnswerer(Answerer):
@@ -21,9 +30,9 @@ class EvidenceAnswerer(Answerer):
         """`evidence`."""
         return "evidence"
 
-    def answer(self, question: Question, findings: Findings) -> str:
+    def answer(self, material: Material, on_progress: OnProgress = no_progress) -> Reply:
         """One or two sentences with times, or an abstention with its reason."""
-        return put_into_words(question, findings)
+        return Reply(material.sentence, tuple(item.id for item in material.findings.evidence))
 
 
 def put_into_words(question: Question, findings: Findings) -> str:
@@ -31,13 +40,22 @@ def put_into_words(question: Question, findings: Findings) -> str:
     if findings.abstained:
         return _abstention(question, findings)
     told = [item for item in findings.evidence if is_told(item)]
+    if findings.found_for and told:
+        return _of_several(question, findings, told)
     if told and len(told) == len(findings.evidence):
         return quote(findings, question)
     if told:
         seen = tuple(item for item in findings.evidence if not is_told(item))
         return put_into_words(question, replace(findings, evidence=seen)) + also_told(told)
-    sentence = _SENTENCES.get(question.intent, _when)(question, findings)
+    special = compared(question, findings) or state_sentence(question, findings)
+    sentence = special or _SENTENCES.get(question.intent, _when)(question, findings)
     return f"{sentence}{_caveat(findings)}"
+
+
+def _of_several(question: Question, findings: Findings, told: Sequence[Evidence]) -> str:
+    """An answer about several things, some of them told in words, which are quoted after it."""
+    sentence = _SENTENCES.get(question.intent, _when)(question, findings)
+    return f"{sentence}{also_told(told)}{_caveat(findings)}"
 
 
 def _abstention(question: Question, findings: Findings) -> str:
@@ -45,8 +63,9 @@ def _abstention(question: Question, findings: Findings) -> str:
     text = f"Not enough evidence: {reason}"
     if findings.candidates:
         nearest = findings.candidates[0]
+        place = place_words(nearest, findings.candidates)
         text += (
-            f"; the nearest candidate is {_span(nearest)}{_place(nearest, findings.candidates)}"
+            f"; the nearest candidate is {span_words(nearest)}{place}"
             f" (confidence {nearest.score:.2f})"
         )
     return f"{text}."
@@ -66,30 +85,29 @@ def _reason(question: Question, findings: Findings) -> str:
 def _when(question: Question, findings: Findings) -> str:
     if question.asked == "end":
         last = max(findings.evidence, key=lambda item: item.end_s)
-        span = f"{_span(last)}{_place(last, findings.evidence)}"
-        return f"{_subject(question)} is last seen at {format_time(last.end_s)} ({span})."
-    return f"{_subject(question)} is seen {_spans(findings.evidence, mark_best=True)}."
+        span = f"{span_words(last)}{place_words(last, findings.evidence)}"
+        return f"{subject(question)} is last seen at {format_time(last.end_s)} ({span})."
+    return f"{subject(question)} is seen {spans_words(findings.evidence, mark_best=True)}."
 
 
 def _exists(question: Question, findings: Findings) -> str:
     if findings.value is False:
-        return f"No: {_subject(question)} is not seen{_range_words(question)}."
-    return f"Yes: {_subject(question)} is seen {_spans(findings.evidence)}."
+        return f"No: {subject(question)} is not seen{_range_words(question)}."
+    return f"Yes: {subject(question)} is seen {spans_words(findings.evidence)}."
 
 
 def _count(question: Question, findings: Findings) -> str:
     number = int(findings.value or 0)
-    subject = _subject(question)
-    times = "once" if number == 1 else f"{number} times"
+    thing, times = subject(question), times_words(number)
     if number == 0:
-        return f"0 times: {subject} is not seen{_relation_words(question)}{_range_words(question)}."
-    listed = _spans(findings.evidence)
+        return f"0 times: {thing} is not seen{relation_words(question)}{_range_words(question)}."
+    listed = spans_words(findings.evidence)
     shown = min(number, len(findings.evidence), MAX_LISTED)
     lead = "" if shown == number else f"the strongest {shown} of them "
     if not question.phrase:
         scenes = "1 scene" if number == 1 else f"{number} scenes"
         return f"{scenes} can be told apart by their look: {lead}{listed}."
-    return f"{subject} is seen {times}{_relation_words(question)}: {lead}{listed}."
+    return f"{thing} is seen {times}{relation_words(question)}: {lead}{listed}."
 
 
 def _duration(question: Question, findings: Findings) -> str:
@@ -99,26 +117,25 @@ def _duration(question: Question, findings: Findings) -> str:
     if not question.phrase:
         return f"{seconds} are covered{_listed(findings.evidence)}."
     if not findings.evidence:
-        return f"0.000 s: {_subject(question)} is not seen{_relation_words(question)}."
-    return f"{_subject(question)} is seen for {seconds} in all{_relation_words(question)}" + (
-        f", {_spans(findings.evidence)}."
+        return f"0.000 s: {subject(question)} is not seen{relation_words(question)}."
+    return f"{subject(question)} is seen for {seconds} in all{relation_words(question)}" + (
+        f", {spans_words(findings.evidence)}."
     )
 
 
 def _interval(question: Question, findings: Findings, seconds: str) -> str:
     if question.anchor_end is None:
         where = "before" if question.relation == "before" else "after"
-        seen = _spans(findings.evidence)
+        seen = spans_words(findings.evidence)
         return f"{seconds} pass {where} '{question.anchor}', which is seen {seen}."
-    ends = {item.text: item for item in findings.evidence}
-    first, second = ends.get(question.anchor), ends.get(question.anchor_end)
-    if first is None or second is None:
+    if len(findings.evidence) != 2:
         return f"{seconds} pass between '{question.anchor}' and '{question.anchor_end}'."
-    early, late = sorted((first, second), key=lambda item: item.start_s)
+    early, late = sorted(findings.evidence, key=lambda item: item.start_s)
+    names = dict(findings.found_for)
     return (
-        f"{seconds} pass from the end of '{early.text}' ({_span(early)}"
-        f"{_place(early, findings.evidence)}) to the start of "
-        f"'{late.text}' ({_span(late)}{_place(late, findings.evidence)})."
+        f"{seconds} pass from the end of '{names.get(early.id)}' ({span_words(early)}"
+        f"{place_words(early, findings.evidence)}) to the start of "
+        f"'{names.get(late.id)}' ({span_words(late)}{place_words(late, findings.evidence)})."
     )
 
 
@@ -126,15 +143,15 @@ def _what(question: Question, findings: Findings) -> str:
     names = _names(findings)
     best = findings.evidence[0]
     if question.intent == "now":
-        return f"Now ({_span(best)}{_place(best, findings.evidence)}): {names}."
+        return f"Now ({span_words(best)}{place_words(best, findings.evidence)}): {names}."
     if question.start_s is not None and question.start_s == question.end_s:
-        where = f"At {format_time(best.time_s)}{_place(best, findings.evidence)}"
-        return f"{where}: {names} ({_span(best)})."
+        where = f"At {format_time(best.time_s)}{place_words(best, findings.evidence)}"
+        return f"{where}: {names} ({span_words(best)})."
     if len(findings.evidence) > 1 and all(item.text for item in findings.evidence):
-        return _sentence_start(_told(findings.evidence))
+        return sentence_start(_told(findings.evidence))
     if question.phrase and question.start_s is None and question.relative is None:
-        return f"Where {_subject(question)} is seen, {_spans(findings.evidence)}: {names}."
-    return f"{_sentence_start(names)}, {_spans(findings.evidence)}."
+        return f"Where {subject(question)} is seen, {spans_words(findings.evidence)}: {names}."
+    return f"{sentence_start(names)}, {spans_words(findings.evidence)}."
 
 
 def _now(question: Question, findings: Findings) -> str:
@@ -147,37 +164,45 @@ def _order(question: Question, findings: Findings) -> str:
     if isinstance(findings.value, bool):
         return _ordered_yes_no(question, findings)
     if question.relation == "arrange":
-        ordered = sorted(findings.evidence, key=lambda item: item.start_s)
-        parts = [
-            f"{_named(item)} {_span(item)}{_place(item, findings.evidence)}" for item in ordered
-        ]
-        return f"In order: {'; '.join(parts)}."
+        return _arranged(findings)
     if len(findings.evidence) > 1 and all(item.text for item in findings.evidence):
-        return f"{_sentence_start(_relation_words(question).strip())}: {_told(findings.evidence)}"
-    where = _spans(findings.evidence)
+        return f"{sentence_start(relation_words(question).strip())}: {_told(findings.evidence)}"
+    where = spans_words(findings.evidence)
     names = f": {_names(findings)}" if findings.labels else ""
     if question.anchor is not None:
-        lead = _sentence_start(_relation_words(question).strip())
-        seen = f"{_subject(question)} is seen " if question.phrase else ""
+        lead = sentence_start(relation_words(question).strip())
+        seen = f"{subject(question)} is seen " if question.phrase else ""
         return f"{lead}, {seen}{where}{names}."
     rank = {"first": "first", "last": "last", "next": "next"}.get(
-        question.relation or "", _rank_words(question.ordinal)
+        question.relation or "", rank_words(question.ordinal)
     )
     if question.phrase:
-        return f"The {rank} time {_subject(question)} is seen: {where}{names}."
+        return f"The {rank} time {subject(question)} is seen: {where}{names}."
     return f"The {rank} scene is seen {where}{names}."
+
+
+def _arranged(findings: Findings) -> str:
+    names = dict(findings.found_for)
+    parts = [
+        f"{names.get(item.id, _named(item))} {span_words(item)}"
+        f"{place_words(item, findings.evidence)}"
+        for item in sorted(findings.evidence, key=lambda item: item.start_s)
+    ]
+    return f"In order: {'; '.join(parts)}."
 
 
 def _ordered_yes_no(question: Question, findings: Findings) -> str:
     word = "Yes" if findings.value else "No"
-    ends = {item.text: item for item in findings.evidence}
+    names = dict(findings.found_for)
+    ends = {names.get(item.id): item for item in findings.evidence}
     first, anchor = ends.get(question.phrase), ends.get(question.anchor)
     if first is None or anchor is None:
         seen = "is" if findings.value else "is not"
-        return f"{word}: {_subject(question)} {seen} seen{_relation_words(question)}."
+        return f"{word}: {subject(question)} {seen} seen{relation_words(question)}."
+    first_where = f"{span_words(first)}{place_words(first, findings.evidence)}"
+    anchor_where = f"{span_words(anchor)}{place_words(anchor, findings.evidence)}"
     return (
-        f"{word}: '{question.phrase}' is seen {_span(first)}{_place(first, findings.evidence)} and "
-        f"'{question.anchor}' {_span(anchor)}{_place(anchor, findings.evidence)}."
+        f"{word}: '{question.phrase}' is seen {first_where} and '{question.anchor}' {anchor_where}."
     )
 
 
@@ -185,13 +210,13 @@ def _choose(question: Question, findings: Findings) -> str:
     if not findings.evidence:
         return f"'{findings.choice}' (confidence {findings.confidence:.2f})."
     if isinstance(findings.value, int | float):
-        return f"'{findings.choice}': {_spans(findings.evidence)}."
+        return f"'{findings.choice}': {spans_words(findings.evidence)}."
     best = findings.evidence[0]
-    return f"'{findings.choice}': {_span(best)}{_place(best, findings.evidence)}."
+    return f"'{findings.choice}': {span_words(best)}{place_words(best, findings.evidence)}."
 
 
 def _describe(_question: Question, findings: Findings) -> str:
-    return f"The longest stretches: {_told(findings.evidence)}"
+    return f"The longest stretches: {_told(findings.evidence, lengths=True)}"
 
 
 _SENTENCES: Mapping[str, Callable[[Question, Findings], str]] = MappingProxyType(
@@ -217,26 +242,15 @@ def _caveat(findings: Findings) -> str:
     return f" {words} {verb} unknown to the encoder and played no part in this."
 
 
-def _told(evidence: Sequence[Evidence]) -> str:
+def _told(evidence: Sequence[Evidence], *, lengths: bool = False) -> str:
     """What is seen span by span, in time order."""
     ordered = sorted(evidence[:MAX_LISTED], key=lambda item: (item.memory_id, item.start_s))
-    parts = [f"{_span(item)}{_place(item, evidence)} {_named(item)}" for item in ordered]
+    parts = []
+    for item in ordered:
+        lasts = f" ({item.end_s - item.start_s:.1f} s)" if lengths else ""
+        span = f"{span_words(item)}{place_words(item, evidence)}{lasts}"
+        parts.append(f"{span} {_named(item)}")
     return f"{'; '.join(parts)}."
-
-
-def _rank_words(ordinal: int | None) -> str:
-    """`3rd`, or `2nd to last` for -2."""
-    number = abs(ordinal or 1)
-    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10 if number % 100 not in {11, 12, 13} else 0)
-    return f"{number}{ending or 'th'}{' to last' if (ordinal or 1) < 0 else ''}"
-
-
-def _sentence_start(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _subject(question: Question) -> str:
-    return f"'{question.phrase}'" if question.phrase else "it"
 
 
 def _names(findings: Findings) -> str:
@@ -249,45 +263,8 @@ def _named(item: Evidence) -> str:
     return item.text or "something that cannot be named"
 
 
-def _span(item: Evidence) -> str:
-    return f"from {format_time(item.start_s)} to {format_time(item.end_s)}"
-
-
-def _spans(evidence: Sequence[Evidence], *, mark_best: bool = False) -> str:
-    """Spans in time order; the best one is named where there are several."""
-    listed = sorted(evidence[:MAX_LISTED], key=lambda item: (item.memory_id, item.start_s))
-    best = evidence[0]
-    parts = [
-        f"{_span(item)}{_place(item, evidence)}"
-        + (" (best match)" if mark_best and item is best and len(listed) > 1 else "")
-        for item in listed
-    ]
-    more = f" and {len(evidence) - MAX_LISTED} more" if len(evidence) > MAX_LISTED else ""
-    return _and(parts) + more
-
-
 def _listed(evidence: Sequence[Evidence]) -> str:
-    return f", {_spans(evidence)}" if evidence else ""
-
-
-def _place(item: Evidence, evidence: Sequence[Evidence]) -> str:
-    """The memory's name where the evidence comes from several."""
-    several = len({other.memory_id for other in evidence}) > 1
-    return f" in {item.memory_id}" if several else ""
-
-
-def _and(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-def _relation_words(question: Question) -> str:
-    if question.anchor is None:
-        return ""
-    if question.relation == "between":
-        return f" between '{question.anchor}' and '{question.anchor_end}'"
-    word = {"next": "right after"}.get(question.relation or "", question.relation or "")
-    offset = f" {question.offset_s:g} s" if question.offset_s is not None else ""
-    return f"{offset} {word} '{question.anchor}'"
+    return f", {spans_words(evidence)}" if evidence else ""
 
 
 def _range_words(question: Question) -> str:

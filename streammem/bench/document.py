@@ -2,19 +2,43 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from streammem.bench.contestants import OURS
-from streammem.bench.protocols.base import Protocol
+from streammem.bench.protocols.base import Column
 from streammem.bench.statistics import estimate, paired_difference
 from streammem.bench.trials import Case, Key, Row
+
+
+class Described(Protocol):
+    """What a document says about an experiment."""
+
+    @property
+    def name(self) -> str:
+        """How it is asked for."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """What it shows."""
+        ...
+
+    @property
+    def axis(self) -> str | None:
+        """What its cases differ in."""
+        ...
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Its figures."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
     """A protocol with its cases and all rows of the run by key."""
 
-    protocol: Protocol
+    protocol: Described
     cases: Sequence[Case]
     policies: Sequence[str]
     seeds: Sequence[int]

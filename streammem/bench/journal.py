@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,11 +16,11 @@ _FORMAT = 1
 _MEASURED = ("bench", "memory", "encoders", "core")
 
 
-def code_digest() -> str:
+def code_digest(folders: Sequence[str] = _MEASURED) -> str:
     """Identifies the code that a measurement depends on: its figures hold for no other."""
     package = Path(streammem.__file__).parent
     digest = hashlib.sha256()
-    for folder in _MEASURED:
+    for folder in folders:
         for path in sorted((package / folder).rglob("*.py")):
             digest.update(path.relative_to(package).as_posix().encode() + b"\0")
             digest.update(path.read_bytes())
@@ -32,13 +33,13 @@ class Journal:
     A line that was cut off by a kill is dropped; every line before it counts.
     """
 
-    def __init__(self, folder: Path, *, fresh: bool) -> None:
-        """Open or begin the journal of a folder.
+    def __init__(self, folder: Path, *, fresh: bool, folders: Sequence[str] = _MEASURED) -> None:
+        """Open or begin the journal of a folder; `folders` of code decide its figures.
 
         Raises:
             UsageError: it was written by other code.
         """
-        self._path = folder / NAME
+        self._path, self._folders = folder / NAME, folders
         folder.mkdir(parents=True, exist_ok=True)
         if fresh:
             self._path.unlink(missing_ok=True)
@@ -64,7 +65,7 @@ class Journal:
         self._file.flush()
 
     def _header(self) -> str:
-        return json.dumps({"journal": _FORMAT, "code": code_digest()})
+        return json.dumps({"journal": _FORMAT, "code": code_digest(self._folders)})
 
     def _read(self) -> dict[Key, Row]:
         if not self._path.exists():

@@ -11,10 +11,12 @@ import queue
 import sys
 import threading
 import traceback
+from collections.abc import Iterator
 from typing import Any, TextIO
 
+from streammem.bench.asking.protocols import QUESTION_PROTOCOLS
 from streammem.bench.protocols import PROTOCOLS
-from streammem.bench.trials import trial_from_json
+from streammem.bench.trials import Row, Trial, trial_from_json
 
 _PARENT_GONE = 143
 
@@ -30,6 +32,13 @@ def _send(replies: TextIO, kind: str, content: Any) -> None:
     replies.flush()
 
 
+def _measure(trial: Trial) -> Iterator[Row]:
+    name = trial.case.protocol
+    if name in QUESTION_PROTOCOLS:
+        return QUESTION_PROTOCOLS[name].measure(trial)
+    return PROTOCOLS[name].measure(trial)
+
+
 def main() -> None:
     """Serve trials until the input closes."""
     # Native libraries may write to file descriptor 1; replies get a copy of it, they get stderr.
@@ -40,7 +49,7 @@ def main() -> None:
     while True:
         trial = trial_from_json(jobs.get())
         try:
-            for row in PROTOCOLS[trial.case.protocol].measure(trial):
+            for row in _measure(trial):
                 _send(replies, "row", row.to_json())
         except Exception as error:  # noqa: BLE001  (one trial must not end the worker)
             where = traceback.extract_tb(error.__traceback__)[-1]

@@ -299,6 +299,12 @@ class Question:
     `read`, `interval` (the time from one event to another), `content` (what is seen at a time
     that a relation fixes). `items` are events to arrange. `offset_s` is the distance to the
     anchor ("10 seconds after ..."). `negated`: the stem of a choice asks for what is not so.
+    `anchor_ordinal`, `anchor_end_ordinal` say which visit of the other events is meant, negative
+    from the end, None for the first one that fits. `superlative` is `most_often`, `least_often`
+    (by visits), `most_time`, `least_time` (by seconds in all), `longest`, `shortest` (by one
+    visit); the phrase is then compared with `items` if there are any. `state` is `still` (whether
+    the newest state is the one named) or `changes` (where one state gives way to another; `items`
+    are then the states, the new one last).
     """
 
     text: str
@@ -317,6 +323,10 @@ class Question:
     items: tuple[str, ...] = ()
     offset_s: float | None = None
     negated: bool = False
+    anchor_ordinal: int | None = None
+    anchor_end_ordinal: int | None = None
+    superlative: str | None = None
+    state: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,7 +336,9 @@ class Findings:
     `value` is a number for `count`, seconds for `duration`, true or false for `exists`;
     `choice` is the chosen option's text; `labels` name what is seen (`what_at`, `describe`,
     `now`), best first, with scores; `evidence` best first; `candidates` is the nearest when
-    nothing is strong enough; `confidence` in [0, 1].
+    nothing is strong enough; `confidence` in [0, 1]. `amounts` are what a superlative compared:
+    names with their visits or seconds, the largest first. `found_for` says of evidence, by id,
+    which of several things it was found for.
     """
 
     evidence: tuple[Evidence, ...] = ()
@@ -337,6 +349,8 @@ class Findings:
     labels: tuple[tuple[str, float], ...] = ()
     unknown_words: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    amounts: tuple[tuple[str, float], ...] = ()
+    found_for: tuple[tuple[str, str], ...] = ()
     explain: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from streammem.core.types import Background, Floats
 from streammem.encoders.base import Encoder, Labels
+from streammem.query.coding import code_variance
 from streammem.query.memories import QueryMemory
 from streammem.query.words import content_words
 
@@ -27,8 +28,13 @@ MAX_SHIFT = 1.0
 MIN_OTHER_SPANS = 16
 # How many spans of each other memory are looked at, evenly spaced.
 SPANS_PER_OTHER = 256
+# The best of some thousand unrelated scores lies so many deviations out. Where codes widen the
+# deviation, strengths give way by so much of it, so that the best of them stays where it was.
+FAR_OUT = 3.5
 # Phrases of a text background that spans are compared with, evenly spaced.
 MAX_PHRASES = 128
+# For no more cells than this the strengths of labels are not kept.
+FEW_ROWS = 512
 # A phrase half of whose words are known keeps 0.59 of its confidence, a third 0.44.
 UNKNOWN_EXPONENT = 0.75
 
@@ -103,17 +109,31 @@ def strengths(memory: QueryMemory, phrase: Phrase) -> Strengths:
         return np.zeros(0)
     scores = memory.snapshot.span_scores(phrase.vector).astype(np.float64)
     background = memory.encoder.background()
-    if background is None or not len(background.vectors):
-        # Cosines of unrelated unit vectors spread by 1 / sqrt(D): a rough zero, but a fixed one.
-        flat: Strengths = scores * np.sqrt(len(phrase.vector))
-        return flat
-    if background.kind == "text":
-        means, stds = _span_statistics(memory, background)
-    else:
-        absent = background.vectors @ phrase.vector
-        means, stds = np.array(absent.mean()), np.array(max(MIN_STD, float(absent.std())))
+    zero = zero_of(memory.encoder, phrase)
+    if zero is not None:
+        mean, deviation = zero
+        blur = np.sqrt(1 + code_variance(memory) / deviation**2) - 1
+        fixed: Strengths = (scores - mean) / deviation - FAR_OUT * blur
+        return fixed
+    # Only a background of texts leaves the zero to the spans.
+    means, stds = _span_statistics(memory, background) if background else (0.0, 1.0)
     z: Strengths = (scores - means) / stds
     return z
+
+
+def zero_of(encoder: Encoder, phrase: Phrase) -> tuple[float, float] | None:
+    """Mean and deviation of a phrase's scores where it is absent; None where each span has its own.
+
+    A score s has the strength (s - mean) / deviation.
+    """
+    background = encoder.background()
+    if background is None or not len(background.vectors):
+        # Cosines of unrelated unit vectors spread by 1 / sqrt(D): a rough zero, but a fixed one.
+        return 0.0, 1.0 / float(np.sqrt(len(phrase.vector)))
+    if background.kind == "text":
+        return None
+    absent = background.vectors @ phrase.vector
+    return float(absent.mean()), max(MIN_STD, float(absent.std()))
 
 
 def shifted(own: Strengths, others: Sequence[Strengths]) -> Strengths:
@@ -129,19 +149,35 @@ def shifted(own: Strengths, others: Sequence[Strengths]) -> Strengths:
 
 
 def label_strengths(memory: QueryMemory, labels: Labels, rows: NDArray[np.int64]) -> Strengths:
-    """Strength z of every label for some cells, `[R L]`, against the encoder's background."""
-    keys = memory.snapshot.keys[rows]
-    scores = (keys @ labels.vectors.T).astype(np.float64)
+    """Strength z of every label for some cells, `[R L]`, against the encoder's background.
+
+    Those of all cells are kept from the first question on that needs many of them.
+    """
+    if len(rows) <= FEW_ROWS:
+        return _label_strengths(memory, labels, memory.snapshot.keys[rows]).astype(np.float64)
+    kept: tuple[tuple[str, ...], Floats] | None = memory.derived.get("label_strengths")
+    if kept is None or kept[0] != labels.words:
+        kept = (labels.words, _label_strengths(memory, labels, memory.snapshot.keys))
+        memory.derived["label_strengths"] = kept
+    return kept[1][rows].astype(np.float64)
+
+
+def _label_strengths(memory: QueryMemory, labels: Labels, keys: Floats) -> Floats:
+    """The same for keys `[R D]`, float32 to keep many of them."""
+    scores: Floats = keys @ labels.vectors.T
     background = memory.encoder.background()
     if background is None or not len(background.vectors):
-        flat: Strengths = scores * np.sqrt(keys.shape[1])
-        return flat
+        scores *= np.float32(np.sqrt(keys.shape[1]))
+        return scores
     if background.kind == "text":
-        absent = (keys @ background.vectors.T).astype(np.float64)
-        stds = np.maximum(MIN_STD, absent.std(axis=1, keepdims=True))
-        return np.asarray((scores - absent.mean(axis=1, keepdims=True)) / stds, np.float64)
-    label_means, label_stds = _label_statistics(memory.encoder, labels, background)
-    return np.asarray((scores - label_means) / label_stds, np.float64)
+        absent = keys @ background.vectors.T
+        scores -= absent.mean(axis=1, keepdims=True)
+        scores /= np.maximum(np.float32(MIN_STD), absent.std(axis=1, keepdims=True))
+        return scores
+    means, stds = _label_statistics(memory.encoder, labels, background)
+    scores -= means.astype(np.float32)
+    scores /= stds.astype(np.float32)
+    return scores
 
 
 def _label_statistics(

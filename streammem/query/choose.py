@@ -10,16 +10,20 @@ import numpy as np
 from streammem.core.timebase import TimeSpan
 from streammem.core.types import Question
 from streammem.query import intents
+from streammem.query.anchors import anchored_windows, measured_within
 from streammem.query.calibrate import trust
 from streammem.query.inquiry import Inquiry, View
-from streammem.query.moments import Moment, best_first, find_moments, with_text
+from streammem.query.intervals import most, nth, restricted
+from streammem.query.moments import Moment, best_first, covered_s, find_moments, with_text
 from streammem.query.number_words import first_number
-from streammem.query.operators import count, duration, exists, first_in_time
+from streammem.query.operators import count, duration, exists
 from streammem.query.options import option_text, split_list
-from streammem.query.order import anchored_windows, arrange, order, restricted
+from streammem.query.order import arrange, order
 from streammem.query.outcome import Outcome
 from streammem.query.ranges import Window, resolve_window
+from streammem.query.ranking import best_amount
 from streammem.query.time_phrases import duration_value, extract_time_phrases
+from streammem.query.told import told
 
 # An option of so many words says everything itself and needs no words of the question.
 SENTENCE_WORDS = 4
@@ -47,6 +51,8 @@ def choose(inquiry: Inquiry, view: View) -> Outcome:
             return _by_number(inquiry, view)
     elif {True, False} <= {_yes_or_no(text) for text in texts}:
         return _by_yes_no(inquiry, view)
+    if question.superlative is not None:
+        return _by_amount(inquiry, view)
     if question.relation == "arrange":
         return _by_sequence(inquiry, view)
     if question.relation in {"first", "last", "nth"}:
@@ -60,7 +66,7 @@ def _by_number(inquiry: Inquiry, view: View) -> Outcome:
     question = inquiry.question
     counts = intents.is_count(question.text)
     if question.relation in {"before", "after", "while", "between"}:
-        measured = restricted(inquiry, view, len) if counts else restricted(inquiry, view, _seconds)
+        measured = measured_within(inquiry, view, len if counts else covered_s)
     else:
         measured = count(inquiry, view) if counts else duration(inquiry, view)
     if measured.value is None:
@@ -68,6 +74,8 @@ def _by_number(inquiry: Inquiry, view: View) -> Outcome:
     value = float(measured.value)
     distances = [abs((_number(option_text(option)) or 0.0) - value) for option in question.choices]
     nearest = min(distances)
+    for option, distance in zip(question.choices, distances, strict=True):
+        inquiry.step(view, "option", f"{option!r}: distance to {value:g}", (), distance)
     if distances.count(nearest) > 1:
         return replace(measured, moments=(), value=None, nearest=measured.moments)
     share = 1.0 / (1.0 + nearest / max(1.0, value))
@@ -100,7 +108,7 @@ def _by_sequence(inquiry: Inquiry, view: View) -> Outcome:
     if len(items) < 2:
         return _by_look(inquiry, view)
     found = arrange(replace(inquiry, question=replace(question, items=items)), view)
-    starts = {moment.text: moment.start_s for moment in found.moments}
+    starts = {moment.found_for: moment.start_s for moment in found.moments}
     if len(starts) < 2:
         return replace(found, moments=(), nearest=found.moments or found.nearest)
     agreements = {
@@ -121,24 +129,46 @@ def _by_rank(inquiry: Inquiry, view: View) -> Outcome:
     found: list[Moment] = []
     for text in texts:
         visits = inquiry.visits(view, _query_text(text, question))
-        last = question.relation == "last"
-        if visits.found:
-            moment = (
-                max(visits.found, key=lambda m: m.start_s)
-                if last
-                else (first_in_time(visits.found))
-            )
-            found.append(with_text(moment, text))
+        edge = nth(visits.found, -1 if question.relation == "last" else 1)
+        if edge is not None:
+            found.append(with_text(edge, text))
+            inquiry.step(view, "option", f"{text!r}", (edge,))
     rank = {"first": 1, "last": -1}.get(question.relation or "", question.ordinal or 1)
     index = rank - 1 if rank > 0 else len(found) + rank
     if not 0 <= index < len(found) or len(found) < min(2, len(texts)):
         return Outcome(nearest=tuple(found), notes=("too few of the options are seen",))
-    ordered = sorted(found, key=lambda moment: (moment.start_s, moment.text or ""))
+    ordered = sorted(found, key=lambda moment: (moment.start_s, moment.found_for or ""))
     chosen = ordered[index]
     return Outcome(
         moments=(chosen,),
         confidence=min(moment.confidence for moment in found),
-        choice=texts[chosen.text or ""],
+        choice=texts[chosen.found_for or ""],
+    )
+
+
+def _by_amount(inquiry: Inquiry, view: View) -> Outcome:
+    """The option that is there most or least often, or most or least of the time."""
+    question = inquiry.question
+    options = {option_text(option): option for option in question.choices}
+    found = {text: inquiry.visits(view, _query_text(text, question)).found for text in options}
+    if question.relation in {"before", "after", "while", "between"}:
+        anchored = anchored_windows(inquiry, view)
+        if isinstance(anchored, Outcome):
+            return anchored
+        found = {text: _inside(moments, anchored[1]) for text, moments in found.items()}
+    winners, amounts = best_amount(inquiry, view, found)
+    every = tuple(best_first(moment for moments in found.values() for moment in moments))
+    if len(winners) != 1:
+        equal = f"{', '.join(sorted(winners))} are equal in this"
+        return Outcome(nearest=every, notes=(equal if winners else "no option is seen",))
+    won = found[winners[0]]
+    confidence = min(best_first(moments)[0].confidence for moments in found.values() if moments)
+    return Outcome(won, (), confidence, choice=options[winners[0]], amounts=amounts)
+
+
+def _inside(moments: Sequence[Moment], parts: Sequence[Window]) -> tuple[Moment, ...]:
+    return tuple(
+        moment for part in parts for moment in restricted(moments, part.start_s, part.end_s)
     )
 
 
@@ -161,7 +191,7 @@ def _by_time(inquiry: Inquiry, view: View) -> Outcome:
 
 
 def _by_look(inquiry: Inquiry, view: View) -> Outcome:
-    """The option that is most strongly seen in the time the question leaves."""
+    """The option most strongly seen in the time the question leaves, else most clearly told."""
     question = inquiry.question
     windows: tuple[Window, ...] = (view.window,)
     if question.anchor is not None and question.relation in {"before", "after", "while", "between"}:
@@ -171,6 +201,33 @@ def _by_look(inquiry: Inquiry, view: View) -> Outcome:
         windows = anchored[1]
     if not view.window.inside:
         return Outcome()
+    seen = _most_seen(inquiry, view, windows)
+    if seen.choice is not None or question.negated:
+        return seen
+    return _most_told(inquiry, view, windows) or seen
+
+
+def _most_told(inquiry: Inquiry, view: View, windows: Sequence[Window]) -> Outcome | None:
+    """The option whose words are said or written there more clearly than those of any other."""
+    minimum = inquiry.options.min_confidence
+    found: dict[str, tuple[Moment, ...]] = {}
+    for option in inquiry.question.choices:
+        parts = [
+            told(view.memory, option_text(option), window, view.scale, min_confidence=minimum)
+            for window in windows
+        ]
+        found[option] = tuple(best_first(moment for part in parts for moment in part.found))
+    sure = {option: moments[0].confidence for option, moments in found.items() if moments}
+    for option, confidence in sure.items():
+        inquiry.step(view, "option", f"{option!r} in words", found[option][:1], confidence)
+    winners = most(sure)
+    if len(winners) != 1:
+        return None
+    return Outcome(found[winners[0]], (), sure[winners[0]], choice=winners[0])
+
+
+def _most_seen(inquiry: Inquiry, view: View, windows: Sequence[Window]) -> Outcome:
+    question = inquiry.question
     scored = [_score(inquiry, view, option, windows) for option in question.choices]
     known = [item for item in scored if item.trust > 0]
     if not known or len(known) < min(2, len(scored)):
@@ -183,6 +240,9 @@ def _by_look(inquiry: Inquiry, view: View) -> Outcome:
     sign = -1.0 if question.negated else 1.0
     values = np.array([sign * item.strength for item in known])
     shares = _softmax(values / view.scale.scale)
+    for item, share in zip(known, shares, strict=True):
+        text = f"{item.option!r}: z {item.strength:.2f}, trust {item.trust:.2f}"
+        inquiry.step(view, "option", text, item.moments[:1], round(float(share), 4))
     ranked = sorted(range(len(known)), key=lambda i: (-values[i], known[i].option))
     best = known[ranked[0]]
     tied = len(ranked) > 1 and values[ranked[0]] - values[ranked[1]] < TIE
@@ -292,10 +352,6 @@ def _yes_or_no(text: str) -> bool | None:
 def _number(text: str) -> float | None:
     seconds = duration_value(text)
     return seconds if seconds is not None else first_number(text)
-
-
-def _seconds(moments: tuple[Moment, ...]) -> float:
-    return sum(moment.span.duration_s for moment in moments)
 
 
 def _softmax(

@@ -5,14 +5,16 @@ cues comparable with pictures, whose confidences are calibrated likewise, and ke
 apart from presence: a cue that shares one word of five with the question is no answer.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
 from streammem.core.types import Channel
+from streammem.query.forms import SAME, meaning_margin, of_one_stem, stem
 from streammem.query.words import CONTAINER_WORDS, FUNCTION_WORDS
 from streammem.text.meaning import TextEncoder
 from streammem.text.rows import CueRow
@@ -27,7 +29,6 @@ COVERAGE_EXPONENT = 1.5
 PREFIX_WEIGHT = 0.85
 FORM_WEIGHT = 0.9
 SHORTEST_PREFIX = 3
-SHORTEST_STEM = 4
 # Two cues of one channel this close may hold one sentence together.
 SENTENCE_GAP_S = 2.0
 # The cosine at which a meaning is as likely right as wrong among few cues, and how fast that
@@ -41,7 +42,6 @@ FEW_CUES = 60
 # So many of the nearest meanings count, and those that may pass are compared again, exactly.
 NEAREST = 8
 RESCORED = 3
-_ENDINGS = ("ingly", "edly", "ings", "ing", "ies", "ied", "est", "ers", "ed", "es", "er", "ly", "s")
 
 
 # Words that only ask, in languages whose questions are not taken apart like English ones.
@@ -52,7 +52,11 @@ _ASKING = frozenset(
     donde como dicen habla متى ماذا اين من كيف قال يقول عن
     """.split()  # noqa: SIM905  (a list of forty quoted words reads worse)
 )
-_SAYING_NOTHING = _ASKING | FUNCTION_WORDS | CONTAINER_WORDS | {"about", "word", "words", "phrase"}
+_SAYING_NOTHING = _ASKING | FUNCTION_WORDS | CONTAINER_WORDS | {
+    "about", "word", "words", "phrase", "hear", "heard", "audible", "sound", "sounds", "noise",
+    "video", "recording", "clip", "footage", "chapter", "chapters", "begin", "begins", "start",
+    "starts",
+}  # fmt: skip
 
 
 class CueIndex(Protocol):
@@ -106,6 +110,7 @@ class CueBook:
         self._index = index
         self._encoder = encoder
         self._words = {row.id: words_in(row.cue.text) for row in index.rows}
+        self._forms: dict[int, tuple[frozenset[str], frozenset[str]]] = {}
         self._carriers: Counter[str] = Counter()
         for words in self._words.values():
             self._carriers.update(set(words))
@@ -121,7 +126,12 @@ class CueBook:
         return frozenset(row.cue.channel for row in self.rows.values())
 
     def search(
-        self, phrase: str, channels: frozenset[Channel], *, margin: float = 0.0
+        self,
+        phrase: str,
+        channels: frozenset[Channel],
+        *,
+        margin: float = 0.0,
+        until_s: float = math.inf,
     ) -> list[CueHit]:
         """Cues of these channels that fit a phrase at all, best first; one hit for each.
 
@@ -129,12 +139,13 @@ class CueBook:
             phrase: What to look for.
             channels: Where.
             margin: How much nearer than usual, as a cosine, a meaning has to be.
+            until_s: When it is asked: what was not yet said by then is not searched.
         """
         found: dict[int, CueHit] = {}
-        said = list(self._by_words(phrase, channels))
+        said = list(self._by_words(phrase, channels, until_s))
         # Where the very words are there, nothing is gained by looking for others like them.
-        sure = max((hit.confidence for hit in said), default=0.0) >= SURE_ENOUGH
-        meant = [] if sure else self._by_meaning(phrase, channels, margin)
+        sure = max((hit.confidence / _trust(hit.rows) for hit in said), default=0.0) >= SURE_ENOUGH
+        meant = [] if sure else self._by_meaning(phrase, channels, margin, until_s)
         for hit in (*said, *meant):
             place = hit.rows[0].id
             known = found.get(place)
@@ -144,23 +155,25 @@ class CueBook:
             found.values(), key=lambda hit: (-hit.confidence, -hit.rank, hit.start_s, hit.text)
         )
 
-    def _by_words(self, phrase: str, channels: frozenset[Channel]) -> Iterable[CueHit]:
+    def _by_words(
+        self, phrase: str, channels: frozenset[Channel], until_s: float
+    ) -> Iterable[CueHit]:
         asked = query_words(phrase)
         if not asked:
             return
         total = sum(self._weight(word) for word in asked)
-        stems = [_stem(word) for word in asked]
+        stems = [stem(word) for word in asked]
         prefixes = [word for word in {*asked, *stems} if len(word) >= SHORTEST_PREFIX]
-        scores = dict(self._index.match(asked, prefixes))
+        others = [SAME[word] for word in asked if word in SAME]
+        scores = dict(self._index.match([*asked, *others], prefixes))
         for word in asked:
-            if is_unspaced(word):
-                scores |= {n: scores.get(n, 1.0) for n, row in self.rows.items()
-                           if word in "".join(self._words[n])}  # fmt: skip
+            if not word.isascii():
+                scores |= {n: scores.get(n, 1.0) for n in self._unindexed(word)}
         for number in scores:
             row = self.rows[number]
-            if row.cue.channel not in channels:
+            if row.cue.channel not in channels or row.cue.start_s >= until_s:
                 continue
-            rows = self._sentence(number, asked, scores)
+            rows = self._sentence(number, asked, scores, until_s)
             fits = self._fits(rows, asked)
             coverage = sum(self._weight(word) * fit for word, fit in fits.items()) / total
             yield CueHit(
@@ -171,8 +184,23 @@ class CueBook:
                 time_s=_first_said(rows, [word for word, fit in fits.items() if fit > 0]),
             )
 
+    def _unindexed(self, word: str) -> Iterable[int]:
+        """Cues with a word that the index may not find.
+
+        It folds letters of Latin script only, and keeps words of scripts without spaces whole.
+        """
+        within = is_unspaced(word)
+        alike = {
+            other
+            for other in self._carriers
+            if other.startswith(word) or (within and word in other) or of_one_stem(word, other)
+        }
+        for number, words in self._words.items():
+            if not alike.isdisjoint(words) or (within and word in "".join(words)):
+                yield number
+
     def _by_meaning(
-        self, phrase: str, channels: frozenset[Channel], margin: float
+        self, phrase: str, channels: frozenset[Channel], margin: float, until_s: float
     ) -> Iterable[CueHit]:
         encoder = self._encoder
         if encoder is None or not len(self._codes) or not phrase.strip():
@@ -184,8 +212,9 @@ class CueBook:
         best = [
             index
             for index in np.argsort(-near, kind="stable").tolist()
-            if self.rows[self._coded[index]].cue.channel in channels
+            if _whole_by(self.rows[self._coded[index]], channels, until_s)
         ][:NEAREST]
+        margin += meaning_margin(phrase, self._carriers)
         midpoint = _midpoint(len(self._coded)) + margin
         for place, index in enumerate(best):
             row, cosine = self.rows[self._coded[index]], float(near[index])
@@ -201,43 +230,80 @@ class CueBook:
         return float(np.log(1.0 + (len(self._words) - count + 0.5) / (count + 0.5)))
 
     def _sentence(
-        self, number: int, asked: Sequence[str], scores: Mapping[int, float]
+        self, number: int, asked: Sequence[str], scores: Mapping[int, float], until_s: float
     ) -> tuple[CueRow, ...]:
         """A cue, with the one after it where that adds words of the phrase."""
-        row, following = self.rows[number], self._next.get(number)
+        row, following = row_until(self.rows[number], until_s), self._next.get(number)
         if following is None or following not in scores:
             return (row,)
-        both = (row, self.rows[following])
+        if self.rows[following].cue.start_s >= until_s:
+            return (row,)
+        both = (row, row_until(self.rows[following], until_s))
         alone, joined = self._fits((row,), asked), self._fits(both, asked)
         second = self._fits(both[1:], asked)
         adds = any(joined[word] > alone[word] for word in asked)
         needed = any(joined[word] > second[word] for word in asked)
         return both if adds and needed else (row,)
 
-    def _fits(self, rows: Sequence[CueRow], asked: Sequence[str]) -> dict[str, float]:
+    def _forms_of(self, row: CueRow) -> tuple[frozenset[str], frozenset[str]]:
+        """The words of a cue and their stems; kept, because frequent words are asked for again."""
+        if row is not self.rows[row.id]:
+            words = frozenset(words_in(row.cue.text))
+            return words, frozenset(map(stem, words))
+        if row.id not in self._forms:
+            words = frozenset(self._words[row.id])
+            self._forms[row.id] = (words, frozenset(map(stem, words)))
+        return self._forms[row.id]
+
+    def _fits(self, rows: tuple[CueRow, ...], asked: Sequence[str]) -> dict[str, float]:
         """How well each word asked for is among the words of some cues, in [0, 1]."""
-        said = {word for row in rows for word in self._words[row.id]}
-        stems = {_stem(word) for word in said}
+        forms = [self._forms_of(row) for row in rows]
         fits = {}
         for word in asked:
-            if word in said:
+            if any(word in said for said, _ in forms):
                 fits[word] = 1.0
-            elif len(word) >= SHORTEST_STEM and _stem(word) in stems:
+            elif any(_holds_form(word, said, stems) for said, stems in forms):
                 fits[word] = FORM_WEIGHT
-            elif len(word) >= SHORTEST_PREFIX and any(other.startswith(word) for other in said):
+            elif len(word) >= SHORTEST_PREFIX and any(
+                other.startswith(word) for said, _ in forms for other in said
+            ):
                 fits[word] = PREFIX_WEIGHT
-            elif is_unspaced(word) and any(word in other for other in said):
+            elif is_unspaced(word) and any(word in other for said, _ in forms for other in said):
                 fits[word] = 1.0
             else:
                 fits[word] = 0.0
         return fits
 
 
+def _holds_form(word: str, said: frozenset[str], stems: frozenset[str]) -> bool:
+    """Whether another form of a word is said, or what stands for it in a file's own words."""
+    if len(word) >= SHORTEST_PREFIX and stem(word) in stems:
+        return True
+    alike = not word.isascii() and any(of_one_stem(word, other) for other in said)
+    return alike or SAME.get(word) in said
+
+
+def row_until(row: CueRow, until_s: float) -> CueRow:
+    """A cue without the words that were not yet said at an instant, where their times are known."""
+    cue = row.cue
+    if cue.end_s <= until_s or not cue.word_times_s:
+        return row
+    said = sum(start_s < until_s for start_s, _ in cue.word_times_s)
+    text = " ".join(cue.text.split()[:said])
+    return replace(row, cue=replace(cue, text=text, word_times_s=cue.word_times_s[:said]))
+
+
+def _whole_by(row: CueRow, channels: frozenset[Channel], until_s: float) -> bool:
+    """Whether a cue of these channels was told by an instant as it stands."""
+    told = row.cue.start_s < until_s and row_until(row, until_s) is row
+    return told and row.cue.channel in channels
+
+
 def query_words(phrase: str) -> list[str]:
     """The words of a phrase that a cue should hold, each once; all of them where none says much."""
     words = list(dict.fromkeys(words_in(phrase)))
     telling = [word for word in words if word not in _SAYING_NOTHING]
-    return telling or words
+    return telling or [word for word in words if word in SAME] or words
 
 
 def _midpoint(count: int) -> float:
@@ -259,14 +325,6 @@ def _following(rows: Sequence[CueRow]) -> dict[int, int]:
     return following
 
 
-def _stem(word: str) -> str:
-    """What forms of a word have in common: without its ending, if enough is left."""
-    for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= SHORTEST_STEM:
-            return word[: -len(ending)].rstrip("e")
-    return word.rstrip("e") if len(word) > SHORTEST_STEM else word
-
-
 def _trust(rows: Sequence[CueRow]) -> float:
     """What a recogniser's doubt leaves of a confidence."""
     return 0.6 + 0.4 * min(row.cue.confidence for row in rows)
@@ -277,7 +335,7 @@ def _first_said(rows: Sequence[CueRow], wanted: Sequence[str]) -> float | None:
         if not row.cue.word_times_s:
             continue
         for word, (start_s, _) in zip(row.cue.text.split(), row.cue.word_times_s, strict=False):
-            stems = {_stem(part) for part in words_in(word)}
-            if any(_stem(part) in stems for part in wanted):
+            stems = {stem(part) for part in words_in(word)}
+            if any(stem(part) in stems for part in wanted):
                 return start_s
     return None

@@ -1,7 +1,7 @@
 """The question engine: a parsed question and the memories asked become findings."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from streammem.core.errors import UsageError
 from streammem.core.types import Evidence, Findings, Floats, Question
 from streammem.query import operators
+from streammem.query.anchors import anchored_windows, measured_within
 from streammem.query.calibrate import (
     Phrase,
     Strengths,
@@ -17,14 +18,19 @@ from streammem.query.calibrate import (
     strengths,
 )
 from streammem.query.choose import choose
+from streammem.query.explain import explained
 from streammem.query.inquiry import Inquiry, View
 from streammem.query.memories import QueryMemory, QueryOptions
 from streammem.query.moments import Moment, covered_s, pick, rank_spans
-from streammem.query.order import order, restricted
+from streammem.query.order import order
 from streammem.query.outcome import Outcome, best_of, to_findings
 from streammem.query.ranges import resolve_window
+from streammem.query.ranking import superlative
 from streammem.query.speech import telling
+from streammem.query.states import present_colour, state_changes, still
+from streammem.query.summary import describe
 from streammem.query.told import told
+from streammem.query.words import content_words
 
 __all__ = ["QueryMemory", "QueryOptions", "find", "search_text", "search_vectors"]
 
@@ -47,12 +53,19 @@ def find(question: Question, memories: Sequence[QueryMemory], options: QueryOpti
         return Findings(notes=tuple(notes))
     inside = [view for view in inquiry.views if view.window.inside]
     if not inside:
-        return Findings(notes=tuple(dict.fromkeys((*question.notes, *notes))))
+        findings = Findings(notes=tuple(dict.fromkeys((*question.notes, *notes))))
+        return _with_explanation(inquiry, findings)
     outcomes = [_operator(question)(inquiry, view) for view in inside]
     outcome = _weighed(_combine(question, outcomes), options)
     unknown = _unknown_notes(outcome)
     findings = to_findings(inquiry, outcome, (*unknown, *question.notes, *notes))
-    return replace(findings, explain=_explain(inquiry, findings) if options.explain else {})
+    return _with_explanation(inquiry, findings)
+
+
+def _with_explanation(inquiry: Inquiry, findings: Findings) -> Findings:
+    if not inquiry.options.explain:
+        return findings
+    return replace(findings, explain=explained(inquiry, findings))
 
 
 def search_text(
@@ -122,13 +135,57 @@ def _as_cosine(moment: Moment) -> Moment:
 
 
 def _operator(question: Question) -> Operator:
-    if question.intent in _WORDS or (question.asked in _WORDS and question.intent != "choose"):
-        return telling
-    if question.intent in {"count", "duration"} and question.relation is not None:
+    if question.intent == "choose":
+        return choose
+    if question.intent in _WORDS or question.asked in _WORDS:
+        return _telling
+    special = _special(question)
+    if special is not None:
+        return _composed(special) if question.relation in _RELATIVE else special
+    if question.intent in {"count", "duration"} and question.relation in _RELATIVE:
         measure = len if question.intent == "count" else covered_s
-        if question.relation in _RELATIVE:
-            return lambda inquiry, view: restricted(inquiry, view, measure)
+        return lambda inquiry, view: measured_within(inquiry, view, measure)
     return _OPERATORS.get(question.intent, operators.when)
+
+
+def _telling(inquiry: Inquiry, view: View) -> Outcome:
+    """What was said or written, with its step for `--explain`."""
+    question = inquiry.question
+    found = telling(inquiry, view)
+    how = question.asked if question.asked in _WORDS else question.intent
+    inquiry.step(view, how or "said", repr(question.phrase), found.moments, found.value)
+    return found
+
+
+def _special(question: Question) -> Operator | None:
+    """The operator of superlatives and states, None for all other questions."""
+    if question.superlative is not None and question.intent != "count":
+        return superlative
+    if question.state == "changes" and question.intent in {"when", "count", "exists", "order"}:
+        return state_changes
+    if question.state == "still" and question.intent in {"exists", "now"} and question.phrase:
+        return still
+    coloured = question.asked == "colour" and bool(content_words(question.phrase))
+    return _colour_now if question.intent == "now" and coloured else None
+
+
+def _colour_now(inquiry: Inquiry, view: View) -> Outcome:
+    """The newest colour of a named thing; what the last seconds show where it has none."""
+    return present_colour(inquiry, view) or operators.now(inquiry, view)
+
+
+def _composed(operator: Operator) -> Operator:
+    """An operator within the time that another event leaves."""
+
+    def within(inquiry: Inquiry, view: View) -> Outcome:
+        windows = anchored_windows(inquiry, view)
+        if isinstance(windows, Outcome):
+            return windows
+        anchor, parts = windows
+        found = operator(inquiry, replace(view, window=parts[0]))
+        return replace(found, confidence=min(anchor.confidence, found.confidence))
+
+    return within
 
 
 _OPERATORS: Mapping[str, Operator] = MappingProxyType(
@@ -139,9 +196,8 @@ _OPERATORS: Mapping[str, Operator] = MappingProxyType(
         "duration": operators.duration,
         "what_at": operators.what_at,
         "now": operators.now,
-        "describe": operators.describe,
+        "describe": describe,
         "order": order,
-        "choose": choose,
     }
 )
 
@@ -150,6 +206,8 @@ def _combine(question: Question, outcomes: Sequence[Outcome]) -> Outcome:
     """Several memories: times pool, numbers add up, yes beats no, order stays in one memory."""
     answered = [item for item in outcomes if item.answered]
     if len(outcomes) == 1 or not answered:
+        return best_of(outcomes)
+    if question.superlative is not None:
         return best_of(outcomes)
     if question.intent in {"count", "duration"} and question.asked != "interval":
         return _summed(answered, len(outcomes))
@@ -206,27 +264,3 @@ def _unknown_notes(outcome: Outcome) -> tuple[str, ...]:
         f"{listed} {'is not a word' if one else 'are not words'} this encoder knows; "
         "`streammem models pull` gets one that knows more",
     )
-
-
-def _explain(inquiry: Inquiry, findings: Findings) -> dict[str, object]:
-    """The plan of the question: what was understood, searched and kept."""
-    asked = {
-        key: value for key, value in asdict(inquiry.question).items() if value not in (None, ())
-    }
-    windows = {
-        view.memory.memory_id: {
-            "start_s": view.window.start_s,
-            "end_s": view.window.end_s,
-            "covered": view.window.covered,
-        }
-        for view in inquiry.views
-    }
-    return {
-        "question": asked,
-        "windows": windows,
-        "min_confidence": inquiry.options.min_confidence,
-        **inquiry.plan,
-        "value": findings.value,
-        "choice": findings.choice,
-        "confidence": findings.confidence,
-    }

@@ -1,10 +1,8 @@
 """One question under way: every memory's window, and the visits of any phrase, computed once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-
-import numpy as np
 
 from streammem.core.types import Question
 from streammem.query.calibrate import (
@@ -16,8 +14,10 @@ from streammem.query.calibrate import (
     shifted,
     strengths,
     trust,
+    zero_of,
 )
 from streammem.query.intents import asks_for_sight, names_speech, spoken_words
+from streammem.query.intervals import Spanned
 from streammem.query.memories import QueryMemory, QueryOptions
 from streammem.query.moments import (
     Moment,
@@ -31,6 +31,8 @@ from streammem.query.told import SIGHT_MARGIN, Told, told
 
 # Words less like the phrase than this are not even candidates.
 NEAR_CONFIDENCE = 0.2
+# Candidates of one search that an explanation lists.
+MAX_EXPLAINED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ class Inquiry:
     _phrases: dict[tuple[str, str], Phrase] = field(default_factory=dict)
     _own: dict[str, list[Strengths]] = field(default_factory=dict)
     _shifted: dict[tuple[str, int], Strengths] = field(default_factory=dict)
-    plan: dict[str, Any] = field(default_factory=dict)
+    searches: list[dict[str, Any]] = field(default_factory=list)
+    steps: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def open(
@@ -95,7 +98,7 @@ class Inquiry:
 
     def strengths(self, view: View, text: str) -> Strengths:
         """Strength z of every span for a text, over the background and the other memories."""
-        index = self.views.index(view)
+        index = next(n for n, other in enumerate(self.views) if other.memory is view.memory)
         if (text, index) not in self._shifted:
             if text not in self._own:
                 self._own[text] = [
@@ -104,7 +107,7 @@ class Inquiry:
             own = self._own[text]
             digest = view.memory.encoder.spec.digest
             others = [
-                own[place]
+                own[place][other.memory.snapshot.span_start_s < other.window.limit_s]
                 for place, other in enumerate(self.views)
                 if place != index and other.memory.encoder.spec.digest == digest
             ]
@@ -121,6 +124,7 @@ class Inquiry:
             heard = told(
                 view.memory, spoken_words(text), window, view.scale, min_confidence=minimum
             )
+            self._explain_told(view, text, window, heard)
             return self._fused(None, heard)
         seen = self.seen(view, text, window)
         # What sight does not wholly understand is a question for words all the more; one that says
@@ -129,6 +133,7 @@ class Inquiry:
         if asks_for_sight(self.question.text):
             margin = 4 * SIGHT_MARGIN
         heard = told(view.memory, text, window, view.scale, min_confidence=minimum, margin=margin)
+        self._explain_told(view, text, window, heard)
         return self._fused(seen, heard)
 
     def _fused(self, seen: Visits | None, heard: Told) -> Visits:
@@ -160,6 +165,27 @@ class Inquiry:
             return words
         return seen
 
+    def step(
+        self,
+        view: View,
+        operator: str,
+        text: str,
+        spans: Iterable[Spanned] = (),
+        value: object = None,
+    ) -> None:
+        """Note for `--explain` what an operator made of which spans; costs nothing otherwise."""
+        if not self.options.explain:
+            return
+        self.steps.append(
+            {
+                "memory_id": view.memory.memory_id,
+                "operator": operator,
+                "text": text,
+                "spans": [[round(item.start_s, 3), round(item.end_s, 3)] for item in spans],
+                "value": value,
+            }
+        )
+
     def seen(self, view: View, text: str, window: Window) -> Visits:
         """Where a text is seen within a window."""
         phrase = self.phrase(view, text)
@@ -176,7 +202,7 @@ class Inquiry:
                 trust=factor,
             )
         nearest = best_first(found) if found else self._nearest(view, values, window, factor)
-        self._explain(view, phrase, values, window, found or nearest)
+        self._explain(view, phrase, window, found or nearest, found=bool(found))
         return Visits(
             found=tuple(found),
             nearest=tuple(nearest[: self.options.top_k]),
@@ -193,25 +219,64 @@ class Inquiry:
         return best_first(rank_spans(view.memory, values, window, view.scale, trust=factor))
 
     def _explain(
-        self,
-        view: View,
-        phrase: Phrase,
-        values: Strengths,
-        window: Window,
-        moments: Sequence[Moment],
+        self, view: View, phrase: Phrase, window: Window, moments: Sequence[Moment], *, found: bool
     ) -> None:
+        """Note for `--explain` how a phrase was scored in a window and what came of it."""
         if not self.options.explain:
             return
-        entry = {
-            "phrase": phrase.text,
-            "unknown_words": list(phrase.unknown_words),
-            "known_share": round(phrase.known_share, 3),
-            "window_s": [window.start_s, window.end_s],
-            "best_z": round(float(np.max(values)), 3) if len(values) else None,
-            "midpoint": view.scale.midpoint,
-            "scale": view.scale.scale,
-            "moments": [
-                [round(m.start_s, 3), round(m.end_s, 3), round(m.strength, 3)] for m in moments[:20]
-            ],
+        zero = zero_of(view.memory.encoder, phrase)
+        factor = trust(phrase.known_share)
+        wanted = self.options.min_confidence
+        self.searches.append(
+            {
+                "memory_id": view.memory.memory_id,
+                "phrase": phrase.text,
+                "in": "pictures",
+                "window_s": [window.start_s, window.end_s],
+                "unknown_words": list(phrase.unknown_words),
+                "trust": round(factor, 3),
+                "zero": None if zero is None else [round(part, 4) for part in zero],
+                "shift_z": round(self._shift_of(view, phrase.text), 3),
+                "needed_z": round(view.scale.strength(wanted / factor), 3)
+                if 0 < wanted < factor
+                else None,
+                "found": found,
+                "candidates": _listed(moments),
+            }
+        )
+
+    def _shift_of(self, view: View, text: str) -> float:
+        """By how much the other memories asked raise the zero of a text."""
+        index = next(n for n, other in enumerate(self.views) if other.memory is view.memory)
+        own, moved = self._own[text][index], self._shifted[text, index]
+        return float(own[0] - moved[0]) if len(own) else 0.0
+
+    def _explain_told(self, view: View, text: str, window: Window, heard: Told) -> None:
+        """Note for `--explain` which words of the memory fit a phrase."""
+        if not self.options.explain:
+            return
+        self.searches.append(
+            {
+                "memory_id": view.memory.memory_id,
+                "phrase": text,
+                "in": "words",
+                "window_s": [window.start_s, window.end_s],
+                "found": bool(heard.found),
+                "candidates": _listed(heard.found or heard.nearest),
+            }
+        )
+
+
+def _listed(moments: Sequence[Moment]) -> list[dict[str, Any]]:
+    """Moments with what decides about them, as many as anybody reads."""
+    return [
+        {
+            "start_s": round(moment.start_s, 3),
+            "end_s": round(moment.end_s, 3),
+            "z": round(moment.strength, 3),
+            "confidence": round(moment.confidence, 4),
+            "channel": moment.channel.value,
+            "text": moment.text,
         }
-        self.plan.setdefault("searches", {}).setdefault(view.memory.memory_id, []).append(entry)
+        for moment in moments[:MAX_EXPLAINED]
+    ]

@@ -215,6 +215,20 @@ _TEXT_ON = re.compile(r"^.*?\b(?:written|printed|text|words?|name|number|title|l
                       re.IGNORECASE)  # fmt: skip
 
 
+# "When is STOP written on the sign?" names the words themselves, and where they are only besides.
+_WRITTEN = re.compile(
+    r"\b(?:when|where|how\s+(?:often|long|many\s+times))\s+(?:is|are|was|were)\s+(?P<words>.+?)\s+"
+    r"(?:written|printed|displayed|spelled|inscribed)\b",
+    re.IGNORECASE,
+)
+
+
+def written_words(text: str) -> str | None:
+    """The words that a question says are written somewhere; None where it asks for them."""
+    match = _WRITTEN.search(text)
+    return match["words"] if match else None
+
+
 def spoken_words(text: str) -> str:
     """The words themselves of "he says hello" or "mentions the pendulum"."""
     if not names_speech(text):

@@ -45,13 +45,29 @@ class QueryMemory:
         return rows
 
     def row_at(self, time_s: float) -> int:
-        """The row of a cell that shows an instant, else of the nearest exemplar; -1 without any."""
+        """The row of a cell that shows an instant, else of the last exemplar before; -1 without."""
         if not len(self.snapshot.ids):
             return -1
+        order, starts = self._lasting_by_start()
+        place = int(np.searchsorted(starts, time_s, side="right")) - 1
+        if place >= 0 and self.snapshot.span_end_s[order[place]] > time_s:
+            return int(self.span_rows[order[place]])
         spans = (self.snapshot.span_start_s <= time_s) & (self.snapshot.span_end_s > time_s)
         if spans.any():
             return int(self.span_rows[int(np.argmax(spans))])
-        return int(np.argmin(np.abs(self.snapshot.exemplar_s - time_s)))
+        exemplars = self.snapshot.exemplar_s
+        if (exemplars <= time_s).any():
+            return int(np.argmax(np.where(exemplars <= time_s, exemplars, -np.inf)))
+        return int(np.argmin(exemplars))
+
+    def _lasting_by_start(self) -> tuple[Rows, Times]:
+        """Spans of lasting cells by start, and their starts; spans overlap in the ring alone."""
+        if "by_start" not in self.derived:
+            lasting = np.flatnonzero(~self.sensory[self.span_rows])
+            order = lasting[np.argsort(self.snapshot.span_start_s[lasting], kind="stable")]
+            self.derived["by_start"] = (order, self.snapshot.span_start_s[order])
+        found: tuple[Rows, Times] = self.derived["by_start"]
+        return found
 
     @property
     def sensory(self) -> NDArray[np.bool_]:

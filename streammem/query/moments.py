@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from streammem.core.timebase import TimeSpan, merge_spans
+from streammem.core.timebase import TimeSpan
 from streammem.core.types import Channel, Evidence, Floats, Tier
 from streammem.query.calibrate import Scale, Strengths
+from streammem.query.intervals import total_s
 from streammem.query.memories import QueryMemory
 from streammem.query.mmr import choose_diverse
 from streammem.query.ranges import Window
@@ -33,7 +34,8 @@ class Moment:
 
     `row` is the best cell's row in the snapshot (-1 where the memory has no cells), `strength`
     its z, `confidence` in [0, 1]. For what was said or shown in words, `channel` says where it
-    comes from and `text` quotes it; the strength is then the z of equal confidence.
+    comes from and `text` quotes it; the strength is then the z of equal confidence. `found_for`
+    is what was looked for, where an answer is about several things.
     """
 
     memory: QueryMemory
@@ -45,11 +47,18 @@ class Moment:
     row: int
     text: str | None = None
     channel: Channel = Channel.VISION
+    found_for: str | None = None
 
     @property
     def span(self) -> TimeSpan:
         """The stretch without what was found in it."""
         return TimeSpan(self.start_s, self.end_s)
+
+    def cut(self, start_s: float, end_s: float) -> "Moment":
+        """The same moment with narrower borders; its best instant moves inside them."""
+        last_s = max(start_s, float(np.nextafter(end_s, -np.inf)))
+        time_s = min(max(self.time_s, start_s), last_s)
+        return replace(self, start_s=start_s, end_s=end_s, time_s=time_s)
 
     def to_evidence(self, number: int) -> Evidence:
         """Evidence `e<number>`."""
@@ -85,7 +94,7 @@ def find_moments(
     if not len(spans.rows) or trust <= 0:
         return []
     best = float(spans.strengths.max())
-    low = _low_strength(memory, strengths)
+    low = _low_strength(memory, strengths, window.limit_s)
     if low >= scale.midpoint:
         # Most of the memory shows it: its low scores are no background then.
         low = 0.0
@@ -154,17 +163,16 @@ def _key(moment: Moment) -> Floats:
 
 def covered_s(moments: Iterable[Moment]) -> float:
     """Seconds that moments cover together, per memory, overlaps once."""
-    by_memory: dict[str, list[TimeSpan]] = {}
+    by_memory: dict[str, list[Moment]] = {}
     for moment in moments:
-        by_memory.setdefault(moment.memory.memory_id, []).append(moment.span)
-    return float(
-        sum(span.duration_s for spans in by_memory.values() for span in merge_spans(spans))
-    )
+        by_memory.setdefault(moment.memory.memory_id, []).append(moment)
+    return float(sum(total_s(own) for own in by_memory.values()))
 
 
 def with_text(moment: Moment, text: str | None) -> Moment:
-    """The same moment, said to show `text`."""
-    return replace(moment, text=text)
+    """The same moment, found for `text`; a picture is said to show it, words stay what they are."""
+    shown = text if moment.channel is Channel.VISION else moment.text
+    return replace(moment, text=shown, found_for=text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,14 +204,15 @@ class _Spans:
         return _Spans(self.rows[keep], self.start_s[keep], self.end_s[keep], self.strengths[keep])
 
 
-def _low_strength(memory: QueryMemory, strengths: Strengths) -> float:
-    """The strength that `LOW_SHARE` of the remembered time stays under."""
+def _low_strength(memory: QueryMemory, strengths: Strengths, limit_s: float) -> float:
+    """The strength that `LOW_SHARE` of the time remembered before an instant stays under."""
     snapshot, rows = memory.snapshot, memory.span_rows
-    lasting = ~memory.sensory[rows]
+    past = snapshot.span_start_s < limit_s
+    lasting = past & ~memory.sensory[rows]
     if not lasting.any():
-        lasting = np.ones(len(rows), np.bool_)
+        lasting = past if past.any() else np.ones(len(rows), np.bool_)
     values = strengths[lasting]
-    lengths = (snapshot.span_end_s - snapshot.span_start_s)[lasting]
+    lengths = (np.minimum(snapshot.span_end_s, limit_s) - snapshot.span_start_s)[lasting]
     order = np.argsort(values, kind="stable")
     total = np.cumsum(np.maximum(lengths[order], 1e-9))
     return float(values[order][int(np.searchsorted(total, LOW_SHARE * total[-1]))])

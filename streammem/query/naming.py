@@ -22,6 +22,8 @@ SAME_LOOK = 0.9
 SAME_NAMED_LOOK = 0.8
 # Spans at the edge of a window that are looked at first for its first or last stretch.
 _EDGE_SPANS = 32
+# Slack of a strength turned into a confidence and back.
+_ROUNDING = 1e-6
 # Words of a label that say how much, not what.
 _DEGREES = frozenset(("mostly", "something", "some", "a", "an", "the", "very"))
 
@@ -66,15 +68,29 @@ def _names(
 ) -> tuple[Name, ...]:
     """The labels `[L]` that are sure enough and say different things, best first."""
     sure = np.flatnonzero(confidences >= min_confidence)
-    taken: list[int] = []
-    for index in sure[np.argsort(-confidences[sure], kind="stable")].tolist():
+    ranked = sure[np.argsort(-confidences[sure], kind="stable")].tolist()
+    if colours_only:
+        ranked = [n for n in ranked if COLOUR_WORDS.intersection(words_of(labels.words[n]))]
+    return _distinct(labels, [(n, float(confidences[n])) for n in ranked], {})
+
+
+def _distinct(
+    labels: Labels, ranked: Sequence[tuple[int, float]], same: dict[tuple[int, int], bool]
+) -> tuple[Name, ...]:
+    """The first labels of a ranking that say different things; `same` keeps what was compared."""
+    taken: list[tuple[int, float]] = []
+    for index, confidence in ranked:
         if len(taken) == MAX_NAMES:
             break
-        if colours_only and not COLOUR_WORDS.intersection(words_of(labels.words[index])):
-            continue
-        if not any(_same_name(labels, index, other) for other in taken):
-            taken.append(index)
-    return tuple((labels.words[index], float(confidences[index])) for index in taken)
+        for other, _ in taken:
+            pair = (index, other)
+            if pair not in same:
+                same[pair] = _same_name(labels, index, other)
+            if same[pair]:
+                break
+        else:
+            taken.append((index, confidence))
+    return tuple((labels.words[index], confidence) for index, confidence in taken)
 
 
 def _same_name(labels: Labels, index: int, other: int) -> bool:
@@ -86,8 +102,17 @@ def _same_name(labels: Labels, index: int, other: int) -> bool:
 
 
 def timeline(memory: QueryMemory, window: Window, *, min_confidence: float) -> list[Stretch]:
-    """The events of a window in time order, neighbours of one look joined, each with its names."""
-    return _stretches(memory, *_event_spans(memory, window), min_confidence)
+    """The events of a window in time order, neighbours of one look joined, each with its names.
+
+    The last one told is kept, because several parts of a question may ask for the same.
+    """
+    asked = (window.start_s, window.end_s, window.limit_s, min_confidence)
+    kept: tuple[object, tuple[Stretch, ...]] | None = memory.derived.get("timeline")
+    if kept is None or kept[0] != asked:
+        spans = _event_spans(memory, window)
+        kept = (asked, tuple(_stretches(memory, *spans, min_confidence)))
+        memory.derived["timeline"] = kept
+    return list(kept[1])
 
 
 def edge_stretch(
@@ -160,16 +185,14 @@ def _stretches(
     firsts = _run_starts(memory, rows)
     lengths = np.maximum(end_s - start_s, 1e-6)
     named = _names_of_runs(memory, rows, lengths, firsts, min_confidence)
+    run = np.repeat(np.arange(len(firsts)), np.diff(firsts, append=len(rows)))
+    # The longest span of each run first, the earlier of equals.
+    longest = np.lexsort((-lengths, run))[firsts]
+    starts = np.minimum.reduceat(start_s, firsts).tolist()
+    ends = np.maximum.reduceat(end_s, firsts).tolist()
     stretches: list[Stretch] = []
-    bounds = [*firsts.tolist(), len(rows)]
-    for first, stop, names in zip(bounds[:-1], bounds[1:], named, strict=True):
-        longest = first + int(np.argmax(lengths[first:stop]))
-        stretch = Stretch(
-            float(start_s[first:stop].min()),
-            float(end_s[first:stop].max()),
-            int(rows[longest]),
-            names,
-        )
+    for parts in zip(starts, ends, rows[longest].tolist(), named, strict=True):
+        stretch = Stretch(*parts)
         if stretches and _same_scene(memory, stretches[-1], stretch):
             stretch = _joined(stretches.pop(), stretch)
         stretches.append(stretch)
@@ -197,8 +220,19 @@ def _names_of_runs(
     weighted = label_strengths(memory, labels, rows) * lengths[:, None]
     means = np.add.reduceat(weighted, firsts, axis=0)
     means /= np.add.reduceat(lengths, firsts)[:, None]
-    confidences = scale_of(memory.encoder).confidences(means)
-    return [_names(labels, row, min_confidence) for row in confidences]
+    # Confidence grows with strength, so that only the few labels that are sure need one.
+    scale = scale_of(memory.encoder)
+    runs, sure = np.nonzero(means >= scale.strength(min_confidence) - _ROUNDING)
+    confidences = scale.confidences(means[runs, sure])
+    order = np.lexsort((sure, -confidences, runs))
+    ranked: list[list[tuple[int, float]]] = [[] for _ in firsts]
+    for run, label, confidence in zip(
+        runs[order].tolist(), sure[order].tolist(), confidences[order].tolist(), strict=True
+    ):
+        if confidence >= min_confidence:
+            ranked[run].append((label, confidence))
+    same: dict[tuple[int, int], bool] = {}
+    return [_distinct(labels, row, same) for row in ranked]
 
 
 def _same_scene(memory: QueryMemory, first: Stretch, second: Stretch) -> bool:

@@ -17,9 +17,12 @@ from streammem.query.naming import (
 )
 from streammem.query.outcome import Outcome, missing
 from streammem.query.ranges import Window
+from streammem.query.summary import describe
 
 # How far back "now" reaches where the question does not say, in seconds.
 NOW_S = 5.0
+# Lengths that the sum of a duration is written out with.
+MAX_SUMMED = 8
 # What a memory is asked for where the question names nothing to look for.
 NOTHING_NAMED = "the question names nothing that could be seen"
 
@@ -30,6 +33,7 @@ def when(inquiry: Inquiry, view: View) -> Outcome:
     if not text:
         return Outcome(notes=(NOTHING_NAMED,))
     visits = inquiry.visits(view, text)
+    inquiry.step(view, "when", f"visits of {text!r}", visits.found, len(visits.found))
     if not visits.found:
         return missing(visits)
     return Outcome(
@@ -45,6 +49,7 @@ def exists(inquiry: Inquiry, view: View, window: Window | None = None) -> Outcom
     if not text:
         return Outcome(notes=(NOTHING_NAMED,))
     visits = inquiry.visits(view, text, window)
+    inquiry.step(view, "exists", f"visits of {text!r}", visits.found, bool(visits.found))
     if visits.found and visits.unknown_words:
         # Something purple is no ground to say yes to a purple elephant.
         return replace(missing(visits), nearest=visits.found)
@@ -102,14 +107,23 @@ def _measured(
         )
     visits = inquiry.visits(view, text)
     if visits.found:
+        value = measure(visits.found)
+        inquiry.step(view, inquiry.question.intent, _sum_of(visits.found), visits.found, value)
         return Outcome(
             moments=visits.found,
             confidence=visits.confidence,
-            value=measure(visits.found),
+            value=value,
             unknown_words=visits.unknown_words,
         )
     absence = absent(inquiry, view, visits)
     return missing(visits) if absence is None else replace(absence, value=0.0)
+
+
+def _sum_of(moments: tuple[Moment, ...]) -> str:
+    """The lengths that a measure adds up, as far as a line holds them."""
+    parts = [f"{moment.span.duration_s:.3f}" for moment in moments[:MAX_SUMMED]]
+    more = " + ..." if len(moments) > MAX_SUMMED else ""
+    return f"{len(moments)} visits: {' + '.join(parts)}{more} s"
 
 
 def what_at(inquiry: Inquiry, view: View) -> Outcome:
@@ -153,6 +167,8 @@ def look(inquiry: Inquiry, view: View, window: Window) -> Outcome:
     stretches = timeline(view.memory, window, min_confidence=inquiry.options.min_confidence)
     if window.instant and stretches:
         stretches = stretches[:1]
+    named_here = ", ".join(f"{word} {confidence:.2f}" for word, confidence in names)
+    inquiry.step(view, "look", named_here or "nothing that can be named", stretches)
     moments = tuple(stretch_moment(view.memory, item, view.scale) for item in stretches)
     if window.instant:
         moments = tuple(replace(item, time_s=window.start_s) for item in moments)
@@ -189,31 +205,6 @@ def name_moments(
         colours_only=inquiry.question.asked == "colour",
     )
     return Outcome(moments=moments, confidence=confidence, labels=names)
-
-
-def describe(inquiry: Inquiry, view: View) -> Outcome:
-    """The longest stretches of the window with their names."""
-    if not view.window.inside:
-        return Outcome()
-    stretches = timeline(view.memory, view.window, min_confidence=inquiry.options.min_confidence)
-    if not stretches:
-        return Outcome()
-    moments = [stretch_moment(view.memory, item, view.scale) for item in stretches]
-    named = [moment for moment in moments if moment.text]
-    chosen = sorted(named or moments, key=lambda item: (-item.span.duration_s, item.start_s))
-    kept = tuple(chosen[: inquiry.options.top_k])
-    return Outcome(
-        moments=kept if named else (),
-        nearest=kept,
-        confidence=max((moment.confidence for moment in kept), default=0.0),
-        labels=strongest_names(stretches),
-        notes=(f"{len(stretches)} stretches that look different in all",),
-    )
-
-
-def first_in_time(moments: tuple[Moment, ...]) -> Moment:
-    """The earliest moment."""
-    return min(moments, key=lambda item: (item.start_s, item.end_s))
 
 
 def _recent(view: View) -> Window:

@@ -24,6 +24,7 @@ class Outcome:
     labels: tuple[tuple[str, float], ...] = ()
     unknown_words: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    amounts: tuple[tuple[str, float], ...] = ()
 
     @property
     def answered(self) -> bool:
@@ -59,7 +60,8 @@ def best_of(outcomes: Sequence[Outcome]) -> Outcome:
 def to_findings(inquiry: Inquiry, outcome: Outcome, notes: Iterable[str] = ()) -> Findings:
     """Findings with numbered evidence, best first; candidates where nothing was established."""
     top_k = inquiry.options.top_k
-    evidence = _numbered(pick(outcome.moments, top_k))
+    chosen = pick(outcome.moments, top_k)
+    evidence = _numbered(chosen)
     candidates = (
         () if outcome.answered and outcome.moments else _numbered(pick(outcome.nearest, top_k))
     )
@@ -71,6 +73,12 @@ def to_findings(inquiry: Inquiry, outcome: Outcome, notes: Iterable[str] = ()) -
         choice=outcome.choice,
         labels=outcome.labels,
         unknown_words=outcome.unknown_words,
+        amounts=outcome.amounts,
+        found_for=tuple(
+            (item.id, moment.found_for)
+            for item, moment in zip(evidence, chosen, strict=True)
+            if moment.found_for is not None
+        ),
         notes=tuple(dict.fromkeys((*outcome.notes, *notes))),
     )
 

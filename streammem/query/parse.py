@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streammem.core.types import Question
 from streammem.query import intents
+from streammem.query.measures import Measure, find_measure
 from streammem.query.options import Stem, split_alternatives, split_options
 from streammem.query.phrase import clean_phrase, strip_polite
 from streammem.query.prospect import event_to_report, without_prospect
-from streammem.query.relations import Relation, find_relation
+from streammem.query.relations import Relation, find_relation, ranked_anchor
 from streammem.query.time_phrases import TimeRange, extract_time_phrases
 
 # Words beyond this are not read: a question is a sentence, and regular expressions cost time.
@@ -31,6 +32,7 @@ class _Reading:
     time: TimeRange
     relation: Relation
     options: tuple[str, ...]
+    measure: Measure
 
 
 def parse_question(text: str, *, choices: Sequence[str] = ()) -> Question:
@@ -50,12 +52,15 @@ def parse_question(text: str, *, choices: Sequence[str] = ()) -> Question:
     time = extract_time_phrases(spoken)
     rest = strip_polite(time.rest)
     inner = Stem(rest, stem.options) if stem.options else split_alternatives(rest)
+    relation = _relation(inner.text, time.range)
+    measure = Measure(relation.rest) if event is not None else _measure(relation)
     reading = _Reading(
         stem=spoken,
         rest=inner.text,
         time=time.range,
-        relation=_relation(inner.text, time.range),
+        relation=replace(relation, rest=measure.rest),
         options=inner.options,
+        measure=measure,
     )
     return _assemble(text, reading, held)
 
@@ -85,15 +90,23 @@ def _relation(text: str, time: TimeRange) -> Relation:
     return found if ahead is None else Relation(ahead, "next")
 
 
+def _measure(relation: Relation) -> Measure:
+    """Superlatives and states of the main clause; words are neither, and an order has its own."""
+    ranked = relation.relation in {"first", "last", "nth", "next", "arrange"}
+    if ranked or intents.speech_intent(relation.rest) is not None:
+        return Measure(relation.rest)
+    return find_measure(relation.rest)
+
+
 def _assemble(text: str, reading: _Reading, held: list[str]) -> Question:
     intent = _intent(reading)
-    relation = reading.relation
+    relation, measure = reading.relation, reading.measure
     phrase = clean_phrase(_phrase_source(intent, reading))
     notes = list(_notes(text, intent, reading))
-    anchor = _restore(relation.anchor, held)
+    (anchor, anchor_ordinal), (anchor_end, anchor_end_ordinal) = _anchors(relation, held)
     if anchor is not None and _PRONOUN_ANCHOR.match(anchor):
         notes.append(f"{anchor!r} refers to something outside this question")
-    found = _restore(phrase.text, held) or ""
+    found = "" if relation.interval else _restore(phrase.text, held) or ""
     return Question(
         text=text,
         intent=intent,
@@ -102,16 +115,34 @@ def _assemble(text: str, reading: _Reading, held: list[str]) -> Question:
         end_s=reading.time.end_s,
         relation=relation.relation,
         anchor=anchor or None,
-        anchor_end=_restore(relation.anchor_end, held) or None,
+        anchor_end=anchor_end or None,
         ordinal=relation.ordinal,
         choices=tuple(_HELD.sub(_held_text(held), option) for option in reading.options),
         notes=tuple(notes),
         relative=reading.time.relative,
         asked="interval" if relation.interval else _asked(reading, asks_end=phrase.asks_end),
-        items=tuple(_restore(item, held) or "" for item in relation.items),
+        items=tuple(_restore(item, held) or "" for item in relation.items or measure.items),
         offset_s=relation.offset_s,
         negated=bool(reading.options) and intents.is_negated(reading.rest),
+        anchor_ordinal=anchor_ordinal,
+        anchor_end_ordinal=anchor_end_ordinal,
+        superlative=measure.superlative,
+        state=measure.state,
     )
+
+
+_Anchor = tuple[str | None, int | None]
+
+
+def _anchors(relation: Relation, held: list[str]) -> tuple[_Anchor, _Anchor]:
+    """The other events and which visit of each is meant; "the first" of two is of the same."""
+    first, rank = ranked_anchor(relation.anchor)
+    second, end_rank = ranked_anchor(relation.anchor_end)
+    if rank is not None and not first:
+        first = second or relation.anchor
+    if end_rank is not None and not second:
+        second = first
+    return (_restore(first, held), rank), (_restore(second, held), end_rank)
 
 
 def _intent(reading: _Reading) -> str:
@@ -165,7 +196,7 @@ def _phrase_source(intent: str, reading: _Reading) -> str:
     """The part of the text that names what to look for."""
     source = reading.relation.rest
     if intent in {"said", "read"}:
-        topic = intents.speech_topic(source)
+        topic = intents.written_words(source) or intents.speech_topic(source)
         if topic is not None and clean_phrase(topic).text:
             return topic
         held = _HELD.search(source)
@@ -175,6 +206,7 @@ def _phrase_source(intent: str, reading: _Reading) -> str:
     if intent == "describe":
         return re.sub(r"\s+(?:all\s+)?about\W*$", "", source, flags=re.IGNORECASE)
     if intent == "count":
+        source = intents.written_words(source) or source
         return re.sub(r"\bmore\s+than\s+once\b", " ", source, flags=re.IGNORECASE)
     return source
 

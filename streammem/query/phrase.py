@@ -81,7 +81,7 @@ _TRAILS = (
     r"on\s+(?:the\s+)?screen",
     r"(?:is|are|was|were|be|being|been|gets?|got|first|finally|ever|also|to|to\s+be|can\s+be)\s+"
     r"(?:shown|seen|visible|displayed|present|there|depicted|found|on)",
-    r"(?:shown|seen|visible|displayed|(?<!the\s)(?<!a\s)present|depicted|on\s+display|in\s+(?:view|sight|frame|shot))",
+    r"(?:shown|seen|visible|displayed|(?<!the\s)(?<!a\s)present|depicted|on\s+display|in\s+(?:view|sight|frame|shot|the\s+(?:picture|image|frame|shot)))",
     r"(?:starts?|begins?|begin|started|began)?\s*(?:to\s+)?(?:appear(?:s|ed|ing)?|show(?:s|ed|n)?\s+up"
     r"|happen(?:s|ed|ing)?|occur(?:s|red|ring)?|takes?\s+place|took\s+place|pops?\s+up|exists?)",
     r"(?:comes?|came)(?:\s+(?:up|on|back|into\s+(?:view|frame)|in))?",

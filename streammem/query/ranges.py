@@ -10,6 +10,7 @@ from streammem.query.memories import QueryMemory, QueryOptions
 
 # A gap that takes less of the asked time than this does not stand in the way of a "no".
 NEGLIGIBLE_GAP_SHARE = 0.01
+_DAY_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Window:
     `limited` says that the question named it; `inside` that the memory covers any of it, and
     `covered` all of it, without gaps worth mentioning. `notes` tell what is missing. Nothing from
     `limit_s` on may be told, also where an instant lies in a span that goes on beyond it.
+    `asked_s` is when the question is asked: what was said later is not known yet.
     """
 
     start_s: float
@@ -28,6 +30,7 @@ class Window:
     covered: bool = True
     notes: tuple[str, ...] = ()
     limit_s: float = math.inf
+    asked_s: float = math.inf
 
     @property
     def instant(self) -> bool:
@@ -50,6 +53,7 @@ class Window:
 def resolve_window(question: Question, memory: QueryMemory, options: QueryOptions) -> Window:
     """The range of a memory that the question and the options leave, with notes on what lacks."""
     end_s = memory.end_s if options.at_s is None else min(memory.end_s, options.at_s)
+    question = _by_clock(question, memory, end_s)
     start_s, stop_s, limited = memory.start_s, end_s, False
     problem: str | None = None
     instants: list[float] = []
@@ -71,7 +75,8 @@ def resolve_window(question: Question, memory: QueryMemory, options: QueryOption
         inside = allowed and memory.start_s <= start_s < end_s
     else:
         inside = start_s < stop_s
-    window = Window(start_s, stop_s, limited, inside, limit_s=end_s)
+    asked_s = math.inf if options.at_s is None else options.at_s
+    window = Window(start_s, stop_s, limited, inside, limit_s=end_s, asked_s=asked_s)
     return _with_notes(window, question, memory, options)
 
 
@@ -109,6 +114,27 @@ def _resolve(
     return memory.start_s + start * length_s, memory.start_s + end * length_s
 
 
+def _by_clock(question: Question, memory: QueryMemory, end_s: float) -> Question:
+    """The question with times like 15:10 meant by the clock, where only so they are in the memory.
+
+    "15:10" was read as minutes and seconds, "15:10:05" as hours, minutes and seconds.
+    """
+    start, end = question.start_s, question.end_s
+    first = start if start is not None else end
+    if memory.recorded_at is None or ":" not in question.text or first is None or first <= end_s:
+        return question
+    factor = 60.0 if first < _DAY_S / 60.0 else 1.0
+    low, high = (None if side is None else side * factor for side in (start, end))
+    if max(low or 0.0, high or 0.0) >= _DAY_S or question.relative is not None:
+        return question
+    clock = RelativeRange("wall_clock", low, high)
+    begins_s, ends_s = _resolve_clock(clock, memory, end_s)
+    before = begins_s is not None and begins_s >= end_s
+    if before or (ends_s is not None and ends_s < memory.start_s):
+        return question
+    return replace(question, start_s=None, end_s=None, relative=clock)
+
+
 def _resolve_clock(
     relative: RelativeRange, memory: QueryMemory, end_s: float
 ) -> tuple[float | None, float | None]:
@@ -128,7 +154,7 @@ def _resolve_clock(
     low = None if relative.start is None else midnight_s + relative.start
     high = None if relative.end is None else midnight_s + relative.end
     if low is not None and high is not None and high < low:
-        high += 86_400.0
+        high += _DAY_S
     return low, high
 
 
@@ -146,16 +172,16 @@ def _with_notes(
     asked_start, asked_end = _asked_edges(question, options)
     tolerance_s = memory.interval_s
     early = asked_start is not None and asked_start < memory.start_s - tolerance_s
-    late = asked_end is not None and asked_end > memory.end_s + tolerance_s
+    late = asked_end is not None and asked_end > window.limit_s + tolerance_s
     if not window.inside or early or late:
         notes.append(
             f"{memory.memory_id} covers {format_time(memory.start_s)} to "
-            f"{format_time(memory.end_s)}"
+            f"{format_time(max(memory.start_s, window.limit_s))}"
         )
     gaps = gaps_in(memory, window.start_s, window.end_s)
     notes += [
-        f"nothing was seen from {format_time(gap.start_s)} to {format_time(gap.end_s)} in "
-        f"{memory.memory_id} ({gap.reason})"
+        f"nothing was seen from {format_time(gap.start_s)} to "
+        f"{format_time(min(gap.end_s, window.limit_s))} in {memory.memory_id} ({gap.reason})"
         for gap in gaps[:3]
     ]
     if len(gaps) > 3:

@@ -102,7 +102,10 @@ _LAST = re.compile(
     re.IGNORECASE,
 )
 _LASTS = re.compile(
-    r"\b(?:does|do|did|will)\b.+(?<!\bat\s)\blast\b[\s?.]*$|\bhow\s+long\b", re.IGNORECASE
+    # What appears last does not last.
+    r"\b(?:does|do|did|will)\b.+(?<!\bat\s)(?<!\bappear\s)(?<!\bcome\s)(?<!\bhappen\s)"
+    r"(?<!\boccur\s)\blast\b[\s?.]*$|\bhow\s+long\b",
+    re.IGNORECASE,
 )
 _NTH = re.compile(
     rf"\b(?P<lead>for\s+)?(?P<article>the|a|its|his|her|their)\s+(?P<n>{ORDINAL})\b{_NOT_IN_TIME}"
@@ -133,6 +136,12 @@ _SUBJECT = re.compile(rf"{_AUX}\s+(?:there|{_DETERMINER})\s+\S", re.IGNORECASE)
 _BARE_SUBJECT = re.compile(r"(?:it|he|she|they|we|i|you|there|this|that)", re.IGNORECASE)
 _OPEN_MAIN = re.compile(
     r"^(?:how\s+(?:many\s+times|often|long|frequently)|when|at\s+what\s+time)$", re.IGNORECASE
+)
+# "How much time passes between ..." asks for the time itself and not for what lasts so long.
+_INTERVAL = re.compile(
+    r"(?:what\s+is\s+the\s+time|how\s+(?:long|much\s+time|many\s+(?:seconds|minutes|hours)))"
+    r"(?:\s+(?:is|was|are|were|did|does|do|pass(?:es|ed)?|elapse[sd]?|lies?|it|there|take|last))*\W*",
+    re.IGNORECASE,
 )
 _QUESTION = re.compile(
     rf"^(?:\W*(?:in|at|on|to|for|with|from)\s+)?(?:{_WH}|{_AUX})\b", re.IGNORECASE
@@ -165,6 +174,16 @@ def find_relation(text: str) -> Relation:
     text = re.sub(r"\bbefore\s+or\s+(?:right\s+)?after\b", "before", text, flags=re.IGNORECASE)
     text = re.sub(r"\bafter\s+or\s+(?:right\s+)?before\b", "after", text, flags=re.IGNORECASE)
     return _anchored(text) or _followed(text) or _ordinal(text) or Relation(text)
+
+
+def ranked_anchor(text: str | None) -> tuple[str | None, int | None]:
+    """Another event without its ordinal, and which of its visits is meant: "the second dog"."""
+    found = _ordinal(text) if text else None
+    if found is None or found.relation == "next":
+        return text, None
+    rank = {"first": 1, "last": -1}.get(found.relation or "", found.ordinal)
+    phrase = clean_anchor(found.rest)
+    return ("" if phrase.lower() in {"the", "a", "an"} else phrase), rank
 
 
 def _arranged(text: str) -> Relation | None:
@@ -209,9 +228,7 @@ def _between(text: str, match: re.Match[str]) -> Relation:
             clause_end = split["clause"] or split["clause2"] or split["clause3"]
             main = split["main"] or split["main2"] or split["main3"]
     rest = f"{head} {main}".strip()
-    interval = re.fullmatch(
-        r"how\s+(?:long|much\s+time)(?:\s+(?:is|was|passes|passed))?(?:\s+there)?\W*", rest, re.I
-    )
+    interval = _INTERVAL.fullmatch(rest)
     return Relation(
         rest,
         "between",

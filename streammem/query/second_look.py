@@ -10,11 +10,14 @@ from streammem.core.errors import StreamMemError
 from streammem.core.types import Evidence, Floats, FrameFeatures
 from streammem.encoders.base import Encoder
 from streammem.query.calibrate import read_phrase
-from streammem.query.moments import RELATIVE_CUT
 from streammem.video.reader import FrameReader, ReaderOptions, open_reader
 
-# Frames under the cut for no longer than this do not end a span: one blurred frame is no cut.
-_HOLE_S = 0.5
+# How far a border may move: a memory is wrong by a sampling interval or by the end of an event.
+REACH_S = 2.0
+# How much of either side of a border is compared.
+SIDE_S = 0.75
+# Which part of the contrast in what was decoded has to lie between both sides.
+MIN_STEP = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,30 +131,42 @@ def _scores(features: FrameFeatures, query: Floats) -> NDArray[np.float64]:
 
 
 def _tightened(item: Evidence, seen: _Seen) -> Evidence:
-    """The run of good frames around the best one that the span knows."""
+    """Each border where the scores rise or fall most near it; as it was where they hardly do."""
     inside = (seen.start_s < item.end_s) & (seen.end_s > item.start_s)
     if not inside.any():
         return item
     best = int(np.argmax(np.where(inside, seen.scores, -np.inf)))
-    low, high = float(seen.scores.min()), float(seen.scores[best])
-    if high - low <= 1e-6:
+    contrast = float(seen.scores[best] - seen.scores.min())
+    if contrast <= 1e-6:
         return item
-    good = np.flatnonzero(seen.scores >= high - RELATIVE_CUT * (high - low))
-    first, last = _run_around(best, good, seen)
-    start_s, end_s = float(seen.start_s[first]), float(seen.end_s[last])
-    # Where the good run reaches the border of what was decoded, the old border is as good.
-    if first == 0:
-        start_s = max(start_s, item.start_s)
-    if last == len(seen.scores) - 1:
-        end_s = min(end_s, item.end_s)
+    start_s = _border(seen, item.start_s, MIN_STEP * contrast, rises=True)
+    end_s = _border(seen, item.end_s, MIN_STEP * contrast, rises=False)
     if end_s <= start_s:
         return item
-    return replace(item, start_s=start_s, end_s=end_s, time_s=float(seen.start_s[best]))
+    time_s = min(max(float(seen.start_s[best]), start_s), float(np.nextafter(end_s, -np.inf)))
+    return replace(item, start_s=start_s, end_s=end_s, time_s=time_s)
 
 
-def _run_around(best: int, good: NDArray[np.int64], seen: _Seen) -> tuple[int, int]:
-    """First and last frame of the good frames around the best one, short holes included."""
-    holes_s = seen.start_s[good[1:]] - seen.end_s[good[:-1]]
-    run = np.cumsum(np.r_[0, holes_s > _HOLE_S])
-    mine = good[run == run[int(np.searchsorted(good, best))]]
-    return int(mine[0]), int(mine[-1])
+def _border(seen: _Seen, old_s: float, least: float, *, rises: bool) -> float:
+    """The time near an old border at which the scores of both sides differ most.
+
+    Compared are the means of `SIDE_S` before and after: one blurred frame is no border.
+    """
+    frame_s = float(np.median(seen.end_s - seen.start_s))
+    width = max(1, round(SIDE_S / frame_s)) if frame_s > 0 else 1
+    sums = np.concatenate([[0.0], np.cumsum(seen.scores)])
+    places = np.flatnonzero(np.abs(seen.start_s - old_s) <= REACH_S + frame_s * 1e-3)
+    places = places[(places > 0) & (places < len(seen.scores))]
+    if not len(places):
+        return old_s
+    first = np.maximum(places - width, 0)
+    last = np.minimum(places + width, len(seen.scores))
+    before = (sums[places] - sums[first]) / (places - first)
+    after = (sums[last] - sums[places]) / (last - places)
+    steps = after - before if rises else before - after
+    if float(steps.max()) < least:
+        return old_s
+    # Of equal steps the one nearest to where the border was.
+    far = np.abs(seen.start_s[places] - old_s)
+    chosen = int(np.lexsort((far, -np.round(steps, 9)))[0])
+    return float(seen.start_s[places[chosen]])

@@ -1,26 +1,32 @@
 """The operators for words: what was said, what was to be read, when, and how often."""
 
+import re
 from dataclasses import replace
 
 from streammem.core.types import Channel
+from streammem.query.anchors import anchored_windows
 from streammem.query.cues import query_words
 from streammem.query.inquiry import Inquiry, View
 from streammem.query.intents import carries_words, spoken_words
 from streammem.query.moments import Moment, best_first, covered_s
-from streammem.query.order import anchored_windows
 from streammem.query.outcome import Outcome
 from streammem.query.ranges import Window
 from streammem.query.told import READ, SPOKEN, Told, in_window, join_mentions, told, within
 from streammem.query.words import FUNCTION_WORDS
 
+NOT_TRANSCRIBED = "somebody speaks in this memory, but what is said was not transcribed"
 # How long "what is said after ..." listens, in seconds.
 LISTENED_S = 30.0
+# Whoever reads them, subtitles are what was said.
+_SUBTITLES = re.compile(r"\b(?:subtitles?|closed\s+captions?)\b", re.IGNORECASE)
 _ANCHORED = frozenset({"before", "after", "while", "between", "next"})
 
 
 def words_asked_for(inquiry: Inquiry) -> str:
     """`read` for written words, `said` for spoken ones."""
     question = inquiry.question
+    if _SUBTITLES.search(question.text):
+        return "said"
     return "read" if "read" in {question.intent, question.asked} else "said"
 
 
@@ -34,6 +40,8 @@ def telling(inquiry: Inquiry, view: View) -> Outcome:
     if question.relation in _ANCHORED and question.anchor is not None:
         return _beside(inquiry, view, channels)
     found = _found(inquiry, view, view.window, channels)
+    if not found.found and not _has_words(view, channels):
+        return Outcome(confidence=found.confidence, notes=(NOT_TRANSCRIBED,))
     if question.relation in {"first", "last", "nth"} and found.found:
         return _ranked(inquiry, found)
     return _measured(inquiry, found)
@@ -42,6 +50,13 @@ def telling(inquiry: Inquiry, view: View) -> Outcome:
 def _holds(view: View, channels: frozenset[Channel]) -> bool:
     cues = view.memory.cues
     return cues is not None and bool(cues.channels() & channels)
+
+
+def _has_words(view: View, channels: frozenset[Channel]) -> bool:
+    cues = view.memory.cues
+    return cues is not None and any(
+        row.cue.text for row in cues.rows.values() if row.cue.channel in channels
+    )
 
 
 def _found(inquiry: Inquiry, view: View, window: Window, channels: frozenset[Channel]) -> Told:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from streammem.core.types import Channel
 from streammem.query.calibrate import Scale
-from streammem.query.cues import CueHit, query_words
+from streammem.query.cues import CueHit, query_words, row_until
 from streammem.query.memories import QueryMemory
 from streammem.query.moments import Moment
 from streammem.query.ranges import Window
@@ -64,7 +64,9 @@ def told(
             found = tuple(join_mentions(speech))
             return Told(found, found, max(moment.confidence for moment in found))
     hits = [
-        hit for hit in memory.cues.search(phrase, channels, margin=margin) if _overlaps(hit, window)
+        hit
+        for hit in memory.cues.search(phrase, channels, margin=margin, until_s=window.asked_s)
+        if _overlaps(hit, window)
     ]
     moments = [as_moment(memory, hit, window, scale) for hit in hits]
     moments.sort(key=lambda moment: -moment.confidence)
@@ -88,7 +90,7 @@ def in_window(
     if memory.cues is None or not window.inside:
         return []
     hits = [
-        CueHit((row,), row.cue.confidence, 0.0, "time", None)
+        CueHit((row_until(row, window.asked_s),), row.cue.confidence, 0.0, "time", None)
         for row in memory.cues.rows.values()
         if row.cue.channel in channels
     ]
@@ -102,8 +104,7 @@ def as_moment(memory: QueryMemory, hit: CueHit, window: Window, scale: Scale) ->
     if memory.end_s > start_s:
         end_s = min(end_s, memory.end_s)
     time_s = hit.time_s if hit.time_s is not None else 0.5 * (start_s + end_s)
-    if window.instant:
-        time_s = window.start_s
+    time_s = window.start_s if window.instant else min(max(time_s, start_s), end_s)
     channel = hit.rows[0].cue.channel
     confidence = hit.confidence * (METADATA_WEIGHT if channel is Channel.METADATA else 1.0)
     return Moment(

@@ -4,11 +4,10 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from streammem.answer.evidence import EvidenceAnswerer
 from streammem.core.errors import MissingError, StreamMemError, UsageError
 from streammem.core.types import Answer, Channel, Evidence, Findings, Floats, Question
 from streammem.encoders.base import Encoder
@@ -18,11 +17,15 @@ from streammem.query.cues import CueBook
 from streammem.query.engine import QueryMemory, QueryOptions, find, search_vectors
 from streammem.query.parse import parse_question
 from streammem.query.second_look import refine_evidence
+from streammem.runtime.answering import Wording, word
 from streammem.storage.cue_index import CueIndex
 from streammem.storage.memory_file import read_with_cues
 from streammem.storage.records import MemoryMeta, StoredMemory
 from streammem.storage.usage import append_usage
 from streammem.text.meaning import TextEncoder, load_text_encoder
+
+if TYPE_CHECKING:
+    from streammem.runtime.material import Limits
 
 EncoderCache = dict[tuple[str, str, str], Encoder]
 
@@ -156,14 +159,9 @@ def answer_question(
     *,
     load_ms: float,
     notes: tuple[str, ...],
+    wording: Wording | None = None,
 ) -> Answer:
     """The answer to a question over opened memories, with where the time went."""
-    if options.answerer != "evidence":
-        raise UsageError(
-            f"unknown answerer {options.answerer!r}",
-            hint="this version has one: evidence",
-            code="unknown_answerer",
-        )
     question = parse_question(text, choices=options.choices)
     # Text embeddings are cached on the encoder, so this times them apart from retrieval.
     encode_ms = _timed(lambda: _warm_text(question, opened))
@@ -173,23 +171,23 @@ def answer_question(
         findings = _look_again(question, findings, opened)
     retrieve_ms = (time.perf_counter() - started_at) * 1000
     started_at = time.perf_counter()
-    sentence = EvidenceAnswerer().answer(question, findings)
+    worded = word(question, findings, opened, _limits(options, wording), wording or Wording())
     answer_ms = (time.perf_counter() - started_at) * 1000
     _credit(findings.evidence, opened)
     return Answer(
         question=text,
         intent=question.intent,
-        text=sentence,
-        abstained=findings.abstained,
+        text=worded.text,
+        abstained=worded.abstained,
         confidence=findings.confidence,
-        evidence=findings.evidence,
-        candidates=findings.candidates,
+        evidence=worded.evidence,
+        candidates=worded.candidates,
         choice=findings.choice,
         value=findings.value,
         encoder=_encoder_names(opened),
-        answerer=options.answerer,
+        answerer=worded.answerer,
         elapsed_ms=_elapsed(load_ms, encode_ms, retrieve_ms, answer_ms),
-        notes=(*notes, *findings.notes),
+        notes=(*notes, *findings.notes, *worded.notes),
         explain=findings.explain,
     )
 
@@ -265,6 +263,16 @@ def _query_options(options: AskSettings) -> QueryOptions:
     )
 
 
+def _limits(options: AskSettings, wording: Wording | None) -> "Limits | None":
+    """What an answerer with a language model may see; None for the built-in one."""
+    if wording is None:
+        return None
+    from streammem.runtime.material import Limits
+
+    start_s, end_s = options.between_s or (None, None)
+    return Limits(wording.pictures, wording.picture_px, options.at_s, start_s, end_s)
+
+
 def _warm_text(question: Question, opened: Sequence[OpenMemory]) -> None:
     for encoder in {id(memory.query.encoder): memory.query.encoder for memory in opened}.values():
         encoder.encode_text(question.phrase)
@@ -291,7 +299,24 @@ def _look_again(question: Question, findings: Findings, opened: Sequence[OpenMem
         )
         refined += found
         notes += [note for note in said if note not in notes]
-    return replace(findings, evidence=tuple(refined), notes=(*findings.notes, *notes))
+    explain = findings.explain
+    if explain:
+        steps = [_second_step(*pair) for pair in zip(findings.evidence, refined, strict=True)]
+        explain = {**explain, "steps": [*explain["steps"], *steps]}
+    return replace(
+        findings, evidence=tuple(refined), notes=(*findings.notes, *notes), explain=explain
+    )
+
+
+def _second_step(before: Evidence, after: Evidence) -> dict[str, Any]:
+    """What the second look made of a piece of evidence, for `--explain`."""
+    return {
+        "memory_id": after.memory_id,
+        "operator": "second look",
+        "text": f"{before.id} was {before.start_s:.3f} to {before.end_s:.3f} s",
+        "spans": [[round(after.start_s, 3), round(after.end_s, 3)]],
+        "value": None,
+    }
 
 
 def _credit(evidence: Sequence[Evidence], opened: Sequence[OpenMemory]) -> None:

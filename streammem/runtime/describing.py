@@ -1,7 +1,12 @@
 """What an ingest says about a memory."""
 
 from streammem.core.results import IngestResult
-from streammem.storage.records import StoredMemory
+from streammem.storage.records import MemoryMeta, StoredMemory
+
+BEFORE_WORDS_NOTE = (
+    "it was made by an earlier streammem, which remembered pictures only; "
+    "for words and sounds, too: add --force"
+)
 
 
 def describe(stored: StoredMemory, *, status: str) -> IngestResult:
@@ -29,5 +34,11 @@ def describe(stored: StoredMemory, *, status: str) -> IngestResult:
         encoder=stored.meta.encoder.id,
         policy=stored.meta.policy,
         fully_readable=not partial,
-        notes=tuple(stored.meta.perception.get("notes", ())),
+        notes=_notes(stored.meta),
     )
+
+
+def _notes(meta: MemoryMeta) -> tuple[str, ...]:
+    """What was not heard or read when it was made."""
+    told = tuple(meta.perception.get("notes", ()))
+    return told if meta.holds_words else (BEFORE_WORDS_NOTE, *told)

@@ -10,7 +10,7 @@ from streammem.encoders.load import EncoderChoice, choose_encoder
 from streammem.runtime.describing import describe
 from streammem.runtime.encoder_keeper import EncoderKeeper
 from streammem.runtime.ingestion import Ingestion, Job, channels_of
-from streammem.runtime.tracks import AUTO, SubtitleChoice, choose_subtitles
+from streammem.runtime.tracks import AUTO, NONE, SubtitleChoice, choose_subtitles, unread_files
 from streammem.storage.library import LibraryFolder
 from streammem.storage.memory_file import read_memory, read_meta
 from streammem.storage.records import MemoryMeta
@@ -41,12 +41,16 @@ def ingest_source(
     if existing is not None:
         view = read_meta(library.path_of(existing))
         meta, progress = view.meta, view.progress
+        if not (meta.holds_words or request.force):
+            request = replace(request, audio=False, screen_text=False)
+            subtitles = SubtitleChoice(NONE) if request.subtitles == AUTO else subtitles
         problem = _difference(meta, identity, request, choice, subtitles)
         if problem is None and not request.force:
             resume_id = existing
             if progress.status != "running":
                 result = describe(read_memory(library.path_of(existing)), status="unchanged")
-                return _timed(result, source, started_at)
+                notes = (*result.notes, *unread_files(meta.perception, subtitles))
+                return _timed(replace(result, notes=notes), source, started_at)
         elif not request.force:
             raise UsageError(
                 f"{existing!r} is already a memory {problem}",
@@ -83,15 +87,16 @@ def _difference(
     """What keeps the request from being the memory that exists, in words; None if nothing."""
     if meta.fingerprint != identity:
         return "of another source"
-    asked = {
+    asked: dict[str, tuple[object, object]] = {
         "fps": (meta.fps, request.fps),
         "start": (meta.start_s, request.start_s),
         "end": (meta.end_s, request.end_s),
         "policy": (meta.policy, request.policy),
         "budget": (meta.budget_bytes, request.budget_bytes),
         "encoder": (meta.encoder.id, choice.id),
-        "channels": (tuple(meta.channels), channels_of(request)),
-        "subtitles": (meta.perception.get("subtitles", AUTO), subtitles.setting),
+        "subtitles": (meta.perception.get("subtitles", NONE), subtitles.setting),
     }
+    if meta.holds_words:
+        asked["channels"] = (tuple(meta.channels), channels_of(request))
     changed = [f"{name} {old}, not {new}" for name, (old, new) in asked.items() if old != new]
     return f"of this source with other settings ({'; '.join(changed)})" if changed else None

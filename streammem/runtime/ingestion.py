@@ -16,7 +16,7 @@ from streammem.core.types import Channel
 from streammem.encoders.base import Encoder
 from streammem.encoders.load import EncoderChoice
 from streammem.runtime.batches import EncodedBatch, EncodingPipeline
-from streammem.runtime.describing import describe
+from streammem.runtime.describing import BEFORE_WORDS_NOTE, describe
 from streammem.runtime.encoder_keeper import EncoderKeeper
 from streammem.runtime.hearing import Hearing
 from streammem.runtime.reading import (
@@ -123,7 +123,8 @@ class Ingestion:
             )
         self._reads = self._reads and meta.perception.get("ocr") is not None
         with self._open_reader(encoder, meta.reader) as reader:
-            words = self._words(reader, reader.metadata(), state)
+            metadata = reader.metadata() if meta.holds_words else StreamMetadata()
+            words = self._words(reader, metadata, state)
             with closing(words):
                 if progress.mark is not None:
                     words.pass_over(progress.mark.last_end_s, anew="listen" not in state)
@@ -305,6 +306,8 @@ class Ingestion:
         stored = writer.current()
         if stored.cue_counts and stored.meta.perception.get("text_encoder") is None:
             notes = (*notes, NO_MEANING_NOTE)
+        if not stored.meta.holds_words:
+            notes = (BEFORE_WORDS_NOTE, *notes)
         partial = stored.progress.status == "partial"
         result = describe(stored, status="partial" if partial else self._done)
         return replace(result, notes=tuple(dict.fromkeys(notes)))

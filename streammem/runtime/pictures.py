@@ -24,17 +24,23 @@ def save_pictures(
     by_id = {memory.meta.memory_id: memory for memory in opened}
     saved = []
     for item in evidence:
-        data = _picture(by_id[item.memory_id], item.time_s)
+        data = picture_at(by_id[item.memory_id], item.time_s)
         path = None
         if data is not None:
-            safe_id = re.sub(r"[^\w.-]", "_", item.memory_id)
-            path = folder / f"{item.id}-{safe_id}-{item.time_s:.3f}s.webp"
+            path = folder / file_name(item.id, item.memory_id, item.time_s)
             path.write_bytes(data)
         saved.append(replace(item, thumbnail=str(path) if path else None))
     return tuple(saved)
 
 
-def _picture(memory: OpenMemory, time_s: float) -> bytes | None:
+def file_name(number: str, memory_id: str, time_s: float) -> str:
+    """What the picture of a piece of evidence or an event is called."""
+    safe_id = re.sub(r"[^\w.-]", "_", memory_id)
+    return f"{number}-{safe_id}-{time_s:.3f}s.webp"
+
+
+def picture_at(memory: OpenMemory, time_s: float) -> bytes | None:
+    """The WebP of the frame that is seen at an instant, None where nothing shows it."""
     stored = read_thumbnail(memory.path, to_microseconds([time_s])[0])
     if stored is not None:
         return stored

@@ -15,7 +15,7 @@ MODULE_LINES = 400
 FUNCTION_LINES = 60
 PARAMETERS = 7
 HEAVY = {
-    "av": "streammem/video/_pyav.py",
+    "av": "streammem/video/_pyav",
     "decord": "streammem/video/_decord.py",
     "open_clip": "streammem/encoders/_open_clip.py",
     "huggingface_hub": "streammem/encoders/pull.py",
@@ -23,6 +23,7 @@ HEAVY = {
     "onnxruntime": "streammem/audio/_silero.py",
     "faster_whisper": "streammem/audio/_faster_whisper.py",
     "ai_edge_litert": "streammem/audio/_litert.py",
+    "transformers": "streammem/answer/_transformers.py",
 }
 
 

@@ -66,3 +66,31 @@ def test_a_stopped_run_keeps_what_it_measured(
     assert 3 <= kept < 36
     assert resumed.status == 0
     assert json.loads(resumed.out)["results"][0]["cases"][0]["policies"][0]["streams"] == 12
+
+
+def test_questions_are_asked_and_judged(streammem: Callable[..., Ran]) -> None:
+    done = streammem("bench", "questions", "--quick", "--protocol", "pictures", "--tuning")
+
+    assert done.status == 0
+    assert "questions about event scripts that are rendered as video" in done.out
+    assert max(map(len, done.out.splitlines())) <= 80
+
+
+def test_questions_that_were_asked_are_not_asked_again(
+    streammem: Callable[..., Ran], tmp_path: Path
+) -> None:
+    arguments = ("bench", "questions", "--quick", "--protocol", "pictures", "--out", "results")
+    first = streammem(*arguments, "--json").document()
+    again = streammem(*arguments, "--json")
+
+    assert first["command"] == "bench questions"
+    assert "1 of 1 measurements were there already" in again.err
+    assert again.document()["results"] == first["results"]
+    assert (tmp_path / "results" / "table.md").exists()
+
+
+def test_a_public_benchmark_needs_all_three_parts(streammem: Callable[..., Ran]) -> None:
+    done = streammem("bench", "questions", "--format", "mlvu", "--json")
+
+    assert done.status == 2
+    assert "go together" in done.document()["error"]["message"]

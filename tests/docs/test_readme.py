@@ -30,6 +30,8 @@ def run(arguments: list[str], library: Path) -> str:
     variables = {
         "PYTHONPATH": os.pathsep.join(filter(None, places)),
         "STREAMMEM_LIBRARY": str(library),
+        # What a user gets, whatever the other tests use.
+        "STREAMMEM_INGEST_ENCODER": "auto",
     }
     done = subprocess.run(
         arguments, cwd=REPOSITORY, env={**os.environ, **variables},

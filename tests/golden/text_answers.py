@@ -10,6 +10,7 @@ from streammem.api import AskOptions, Library, request_from_config
 from streammem.core.config import load_config
 from streammem.core.types import Answer
 
+SOUND_WEIGHTS = "yamnet_audio_classifier.tflite"
 QUESTIONS = Path(__file__).resolve().parent / "text_questions.toml"
 TOP = 3
 
@@ -43,11 +44,16 @@ def make_memories(
         else:
             # The film itself is not stored: its words go with a rendered stream of its length.
             source = f"synthetic:{len(name)}?duration={made_of['length_s']}&fps=1"
-        given = (
-            {"subtitles": str(real_clips / made_of["subtitles"])} if "subtitles" in made_of else {}
-        )
+        given: dict[str, Any] = {}
+        if "subtitles" in made_of:
+            given["subtitles"] = str(real_clips / made_of["subtitles"])
+        if made_of.get("sound"):
+            given["sound_model"] = str(real_clips.parents[1] / "weights" / SOUND_WEIGHTS)
+        given |= {key: made_of[key] for key in ("screen_text", "end_s") if key in made_of}
         fps = made_of.get("fps", 0.5)
-        request = request_from_config(config, encoder="embedded", device="cpu", fps=fps, name=name)
+        request = request_from_config(
+            config, encoder="descriptor", device="cpu", fps=fps, name=name
+        )
         (result,) = library.ingest([source], replace(request, **{**given, **fields}))
         if result.error is not None:
             raise RuntimeError(f"{name}: {result.error}")

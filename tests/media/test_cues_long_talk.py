@@ -47,7 +47,7 @@ def test_ten_hours_of_talk_in_256_kib_of_cues(
     budget = int(256 * KIB / CUE_SHARE) + SYSTEM_PAGES * SMALL_PAGE_BYTES
     config = load_config(environ={}, project_folder=tmp_path).config
     request = replace(
-        request_from_config(config, encoder="embedded", device="cpu", fps=0.02, name="talk"),
+        request_from_config(config, encoder="descriptor", device="cpu", fps=0.02, name="talk"),
         budget_bytes=budget, subtitles=str(subtitles), audio=False, screen_text=False,
     )  # fmt: skip
     library = Library(tmp_path / "lib")

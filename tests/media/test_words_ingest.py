@@ -24,7 +24,7 @@ pytest.importorskip("silero_vad", reason="the extra `speech` is not installed")
 
 def _request(tmp_path: Path, **fields: object) -> IngestRequest:
     config = load_config(environ={}, project_folder=tmp_path).config
-    plain = request_from_config(config, encoder="embedded", device="cpu", speech_model="")
+    plain = request_from_config(config, encoder="descriptor", device="cpu", speech_model="")
     return replace(plain, **fields)
 
 
@@ -185,3 +185,54 @@ def test_times_of_day_come_from_the_container_or_the_user(tmp_path: Path, real_c
     assert [item.text for item in answer.evidence] == [
         "space telescope in one of the largest cleanrooms in the world"
     ]
+
+
+def _with_hurt_sound(source: Path, target: Path, span_s: tuple[float, float]) -> None:
+    """Copy a clip; the sound packets of a span become noise."""
+    drawn = np.random.default_rng(1)
+    with av.open(str(source)) as given, av.open(str(target), "w") as made:
+        tracks = {
+            stream.index: made.add_stream_from_template(stream)
+            for stream in (given.streams.video[0], given.streams.audio[0])
+        }
+        for packet in given.demux(given.streams.video[0], given.streams.audio[0]):
+            if not packet.size:
+                continue
+            out = packet
+            hurt = span_s[0] <= float(packet.pts * packet.time_base) < span_s[1]
+            if packet.stream.type == "audio" and hurt:
+                out = av.Packet(drawn.bytes(packet.size))
+                out.pts, out.dts, out.time_base = packet.pts, packet.dts, packet.time_base
+                out.duration = packet.duration
+            out.stream = tracks[packet.stream.index]
+            made.mux(out)
+
+
+def test_sound_that_fails_in_the_middle_makes_the_memory_partial_not_failed(
+    tmp_path: Path, real_clips: Path
+) -> None:
+    """What is said before and after is there, all pictures are, and a note says what is missing."""
+    hurt = tmp_path / "hurt.mp4"
+    _with_hurt_sound(real_clips / "nasa_mirrors.mp4", hurt, (4.0, 8.0))
+    result = _ingest(tmp_path, hurt, screen_text=False)
+    assert (result.status, result.fully_readable, result.error) == ("partial", False, None)
+    assert (result.covered_s, result.gaps) == (13.0, ())
+    spans = [(start, end) for _, start, end, channel, *_ in _cues(result) if channel == "speech"]
+    assert [round(edge) for span in spans for edge in span] == [1, 4, 8, 12]
+    assert "the sound is missing from 00:00:04" in " ".join(result.notes)
+    again = _ingest(tmp_path, hurt, screen_text=False)
+    assert (again.status, again.fully_readable) == ("unchanged", False)
+
+
+def test_a_moment_that_somebody_names_goes_before_that_of_the_file(
+    tmp_path: Path, real_clips: Path
+) -> None:
+    """In the words that can be asked for as well as in the clock."""
+    result = _ingest(
+        tmp_path, real_clips / "chrome_hammock.mp4", recorded_at=1714835395.0, audio=False,
+        screen_text=False, end_s=4.0,
+    )  # fmt: skip
+    told = [text for _, _, _, channel, text, _ in _cues(result) if channel == "metadata"]
+    assert told == ["recorded: 2024-05-04 15:09:55 UTC"]
+    answer = Library(tmp_path / "lib").ask("when was it filmed?")
+    assert [item.text for item in answer.evidence] == told

@@ -91,6 +91,7 @@ class HandSnapshot:
     span_start_s: np.ndarray
     span_end_s: np.ndarray
     now_s: float = 0.0
+    token_cell: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def span_scores(self, query: np.ndarray) -> np.ndarray:
         rows = np.searchsorted(self.ids, self.span_cell)

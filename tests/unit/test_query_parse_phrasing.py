@@ -139,8 +139,8 @@ def test_no_order_of_question_words_is_refused(words: list[str]) -> None:
 )  # fmt: skip
 def test_long_texts_take_no_long_time(unit: str) -> None:
     """Repetition that invites backtracking is parsed within a second."""
-    started = time.perf_counter()
+    started = time.process_time()
 
     parse_question(unit * 1000)
 
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0

