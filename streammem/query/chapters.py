@@ -72,10 +72,7 @@ def parts_of(memory: QueryMemory, window: Window, *, min_confidence: float) -> l
 
 
 def _cues(memory: QueryMemory) -> list[Cue]:
-    if memory.cues is None:
-        return []
-    cues = (row.cue for row in memory.cues.rows.values())
-    return sorted(cues, key=lambda cue: (cue.start_s, cue.end_s, cue.text))
+    return [] if memory.cues is None else [row.cue for row in memory.cues.in_time_order]
 
 
 def _is_metadata(cue: Cue) -> bool:
@@ -97,10 +94,10 @@ def _events(memory: QueryMemory, window: Window, min_confidence: float) -> list[
     cues = [cue for cue in _cues(memory) if not _is_metadata(cue) and _inside(cue, window)]
     if not stretches:
         return [_run(run) for run in _runs(cues)]
-    starts = np.array([stretch.start_s for stretch in stretches])
+    starts = [stretch.start_s for stretch in stretches]
     held: list[list[Cue]] = [[] for _ in stretches]
     for cue in cues:
-        place = int(np.searchsorted(starts, max(cue.start_s, window.start_s), side="right")) - 1
+        place = bisect(starts, max(cue.start_s, window.start_s)) - 1
         held[max(place, 0)].append(cue)
     return [Told(stretch, tuple(of)) for stretch, of in zip(stretches, held, strict=True)]
 
@@ -128,7 +125,7 @@ def _by_file(events: Sequence[Told], named: Sequence[Cue]) -> list[Part]:
     groups: dict[int, list[Told]] = {}
     for event in events:
         middle_s = (event.stretch.start_s + event.stretch.end_s) / 2
-        place = int(np.searchsorted(starts, middle_s, side="right")) - 1
+        place = bisect(starts, middle_s) - 1
         groups.setdefault(place, []).append(event)
     return [
         _part(named[place].text if place >= 0 else "", "file", group)
@@ -146,12 +143,12 @@ def _by_look(memory: QueryMemory, events: Sequence[Told]) -> list[Part]:
 
 def _looks(memory: QueryMemory, events: Sequence[Told]) -> Floats:
     """The key of each event, weighted by its length, `[E D]`; zeros where nothing was seen."""
-    dim = memory.encoder.spec.dim
-    rows = np.zeros((len(events), dim), np.float32)
-    for place, event in enumerate(events):
-        if event.stretch.row >= 0:
-            rows[place] = memory.snapshot.keys[event.stretch.row] * event.stretch.duration_s
-    return rows
+    places = [place for place, event in enumerate(events) if event.stretch.row >= 0]
+    looks = np.zeros((len(events), memory.encoder.spec.dim), np.float32)
+    rows = [events[place].stretch.row for place in places]
+    lengths = np.array([events[place].stretch.duration_s for place in places], np.float32)
+    looks[places] = memory.snapshot.keys[rows] * lengths[:, np.newaxis]
+    return looks
 
 
 def _cuts(looks: Floats, events: Sequence[Told]) -> list[int]:

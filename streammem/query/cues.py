@@ -102,11 +102,15 @@ class CueHit:
 class CueBook:
     """The cues of a memory prepared for questions. Safe to use from several threads.
 
-    Preparing costs one pass over the words; it is done at the first question.
+    Preparing costs one pass over the words; it is done at the first question. `in_time_order` are
+    the cues by their begin, end and text.
     """
 
     def __init__(self, index: CueIndex, encoder: TextEncoder | None) -> None:
         self.rows: Mapping[int, CueRow] = {row.id: row for row in index.rows}
+        self.in_time_order: Sequence[CueRow] = sorted(
+            index.rows, key=lambda row: (row.cue.start_s, row.cue.end_s, row.cue.text)
+        )
         self._index = index
         self._encoder = encoder
         self._words = {row.id: words_in(row.cue.text) for row in index.rows}

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from streammem.core.timebase import format_time
 from streammem.core.types import Channel
 from streammem.query.chapters import Part, parts_of
+from streammem.query.cues import CueHit
 from streammem.query.inquiry import Inquiry, View
-from streammem.query.moments import Moment, best_first
+from streammem.query.moments import best_first
 from streammem.query.naming import Stretch, stretch_moment, strongest_names
 from streammem.query.outcome import Outcome
-from streammem.query.told import in_window
+from streammem.query.told import as_moment, hits_in_window
 
 _QUOTED = frozenset({Channel.SPEECH, Channel.SUBTITLE, Channel.SCREEN_TEXT, Channel.SOUND})
 # So many chapters and quotes are told; `streammem timeline` has all of them.
@@ -25,10 +26,11 @@ def describe(inquiry: Inquiry, view: View) -> Outcome:
     min_confidence = inquiry.options.min_confidence
     parts = parts_of(view.memory, view.window, min_confidence=min_confidence)
     events = [event.stretch for part in parts for event in part.events]
-    quotes = in_window(view.memory, view.window, view.scale, channels=_QUOTED)
+    quotes = hits_in_window(view.memory, view.window, _QUOTED)
     stretches = [stretch for stretch in events if stretch.row >= 0]
     if not stretches:
-        spoken = tuple(best_first(quotes)[: inquiry.options.top_k])
+        told = [as_moment(view.memory, quote, view.window, view.scale) for quote in quotes]
+        spoken = tuple(best_first(told)[: inquiry.options.top_k])
         best = max((moment.confidence for moment in spoken), default=0.0)
         return Outcome(moments=spoken, confidence=best, notes=_beside(parts, quotes))
     inquiry.step(view, "describe", "stretches that look different", stretches, len(stretches))
@@ -50,22 +52,22 @@ def _number(stretches: Sequence[Stretch]) -> str:
     return f"{len(stretches)} stretches that look different in all, {seconds:.1f} s"
 
 
-def _beside(parts: Sequence[Part], quotes: Sequence[Moment]) -> tuple[str, ...]:
+def _beside(parts: Sequence[Part], quotes: Sequence[CueHit]) -> tuple[str, ...]:
     """Chapters, where there are several, and the first quotes, in one sentence each."""
     notes = []
     if len(parts) > 1:
-        told = [f"{_title(part)} {_span(part.start_s, part.end_s)}" for part in parts]
-        notes.append(f"{len(parts)} chapters: {'; '.join(told[:_MOST_CHAPTERS])}{_more(told)}")
+        told = [
+            f"{_title(part)} {_span(part.start_s, part.end_s)}" for part in parts[:_MOST_CHAPTERS]
+        ]
+        notes.append(f"{len(parts)} chapters: {'; '.join(told)}{_more(len(parts) - len(told))}")
     words = [quote for quote in quotes if quote.text]
     if words:
-        first = [f"{_short(quote.text or '')!r} {_at(quote)}" for quote in words[:_MOST_QUOTES]]
-        left = len(words) - len(first)
-        notes.append(f"in words: {'; '.join(first)}" + (f"; and {left} more" if left else ""))
+        first = [f"{_short(quote.text)!r} {_at(quote)}" for quote in words[:_MOST_QUOTES]]
+        notes.append(f"in words: {'; '.join(first)}{_more(len(words) - len(first))}")
     return tuple(notes)
 
 
-def _more(told: Sequence[str]) -> str:
-    left = len(told) - _MOST_CHAPTERS
+def _more(left: int) -> str:
     return f"; and {left} more" if left > 0 else ""
 
 
@@ -77,8 +79,9 @@ def _span(start_s: float, end_s: float) -> str:
     return f"({format_time(start_s)} to {format_time(end_s)})"
 
 
-def _at(quote: Moment) -> str:
-    return f"({quote.channel.value.replace('_', ' ')}, {format_time(quote.start_s)})"
+def _at(quote: CueHit) -> str:
+    channel = quote.rows[0].cue.channel.value.replace("_", " ")
+    return f"({channel}, {format_time(quote.start_s)})"
 
 
 def _short(text: str) -> str:
