@@ -8,7 +8,7 @@ import typer
 from streammem.core.errors import StreamMemError, UsageError
 from streammem_cli import documents, options, render
 from streammem_cli.ask import report
-from streammem_cli.signals import SIGINT_STATUS
+from streammem_cli.signals import SIGINT_STATUS, hear_interrupts
 
 if TYPE_CHECKING:
     from streammem.runtime.conversing import Conversation
@@ -71,6 +71,7 @@ def chat(
         on_progress=render.writing,
     )
     talk = _Talk(conversation, jsonl=jsonl)
+    hear_interrupts()
     try:
         for line in render.typed("? "):
             if not talk.hear(line.strip()):

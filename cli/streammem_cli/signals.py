@@ -55,3 +55,11 @@ class StopRequest:
             os._exit(self.status)
         self.status = SIGINT_STATUS if number == signal.SIGINT else SIGTERM_STATUS
         threading.Thread(target=self._on_first, name="stopping", daemon=True).start()
+
+
+def hear_interrupts() -> None:
+    """Let Ctrl-C raise `KeyboardInterrupt`, also where the process was started deaf to it.
+
+    Shells start background jobs so, and what these start inherits it.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -108,10 +108,12 @@ def test_help_says_what_there_is(library: Path) -> None:
 class Terminal:
     """The command on a terminal of its own."""
 
-    def __init__(self, library: Path) -> None:
+    def __init__(self, library: Path, *, deaf: bool = False) -> None:
         self._end, other = pty.openpty()
+        # What a shell does to its background jobs, and what they start inherits.
+        ignored = "trap '' INT; " if deaf else ""
         self.process = subprocess.Popen(
-            command("chat", "--library", str(library)),
+            ["sh", "-c", f'{ignored}exec "$@"', "sh", *command("chat", "--library", str(library))],
             env={**environment(), "TERM": "dumb"},
             stdin=other, stdout=other, stderr=other, start_new_session=True,
         )  # fmt: skip
@@ -168,9 +170,10 @@ def test_a_terminal_shows_a_prompt_and_ctrl_d_ends(library: Path) -> None:
     assert terminal.status() == 0
 
 
-def test_ctrl_c_ends_without_a_traceback(library: Path) -> None:
-    """The status is that of an interrupted command."""
-    terminal = Terminal(library)
+@pytest.mark.parametrize("deaf", [False, True])
+def test_ctrl_c_ends_without_a_traceback(library: Path, deaf: bool) -> None:
+    """The status is that of an interrupted command, however the command was started."""
+    terminal = Terminal(library, deaf=deaf)
     terminal.wait_for("? ")
     terminal.interrupt()
 
