@@ -202,7 +202,7 @@ def main() -> int:
     """Measure every case, print the table, write the result; 1 where a ratio is over the bar."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:1")
-    parser.add_argument("--encoder", action="append", choices=["embedded", ARCHITECTURE])
+    parser.add_argument("--encoder", action="append", choices=["descriptor", "embedded", ARCHITECTURE])
     parser.add_argument("--clips", type=Path, nargs="+", help="use these beside the rendered clip")
     parser.add_argument("--fps", type=float, default=2.0)
     parser.add_argument("--rounds", type=int, default=5)
@@ -214,8 +214,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         sets = clip_sets(options, Path(temporary))
         weights = Path(temporary) / "weights.pt"
-        for name in options.encoder or ["embedded", ARCHITECTURE]:
-            case = Case("embedded", "", "cpu", options.fps, ())
+        for name in options.encoder or ["descriptor", "embedded", ARCHITECTURE]:
+            case = Case(name, "", "cpu", options.fps, ())
             if name == ARCHITECTURE:
                 random_weights(weights)
                 case = replace(
