@@ -202,7 +202,9 @@ def main() -> int:
     """Measure every case, print the table, write the result; 1 where a ratio is over the bar."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:1")
-    parser.add_argument("--encoder", action="append", choices=["descriptor", "embedded", ARCHITECTURE])
+    parser.add_argument(
+        "--encoder", action="append", choices=["descriptor", "embedded", ARCHITECTURE]
+    )
     parser.add_argument("--clips", type=Path, nargs="+", help="use these beside the rendered clip")
     parser.add_argument("--fps", type=float, default=2.0)
     parser.add_argument("--rounds", type=int, default=5)
