@@ -7,10 +7,8 @@ from typing import Annotated
 
 import typer
 
-from streammem.core.errors import Interrupted
-from streammem_cli import bench_questions, options, render
-from streammem_cli.bench_progress import BenchProgress
-from streammem_cli.signals import StopRequest
+from streammem_cli import bench_questions, options
+from streammem_cli.bench_progress import run_bench
 
 app = typer.Typer(
     help="Measure memory policies and answers.",
@@ -19,8 +17,6 @@ app = typer.Typer(
 )
 
 app.command("questions")(bench_questions.questions)
-
-_PARTIAL = 3
 
 
 @app.command("memory")
@@ -103,18 +99,8 @@ def memory(
         cache=cache,
         command_line=shlex.join(["streammem", *sys.argv[1:]]),
     )
-    stop = StopRequest(lambda: render.note("stopping; finished measurements are kept")).install()
-    try:
-        with BenchProgress(as_events=jsonl, as_text=not (json or jsonl)) as progress:
-            run = run_memory_bench(request, on_event=progress.show, should_stop=stop.requested)
-    except Interrupted as problem:
-        problem.exit_code = stop.status or problem.exit_code
-        raise
-    if json:
-        render.document(run.document)
-    elif not jsonl:
-        render.block(run.text)
-    for path in run.files:
-        render.note(f"written: {path}")
-    if run.failures:
-        raise typer.Exit(_PARTIAL)
+    run_bench(
+        lambda show, stop: run_memory_bench(request, on_event=show, should_stop=stop),
+        as_json=json,
+        as_lines=jsonl,
+    )

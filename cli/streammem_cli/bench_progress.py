@@ -5,15 +5,24 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+import typer
+
+from streammem.core.errors import Interrupted
 from streammem_cli import render
+from streammem_cli.signals import StopRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
-    from streammem.bench import BenchEvent
+    from streammem.bench import BenchEvent, BenchRun
+
+    Runner = Callable[[Callable[[BenchEvent], None], Callable[[], bool]], BenchRun]
 
 _NOTE_EVERY_S = 10.0
+_PARTIAL = 3
 
 
 class BenchProgress:
@@ -72,3 +81,22 @@ def _new_bars() -> "Bars":
         transient=True,
         redirect_stdout=False,
     )
+
+
+def run_bench(runner: "Runner", *, as_json: bool, as_lines: bool) -> None:
+    """Run, show progress, print what came of it."""
+    stop = StopRequest(lambda: render.note("stopping; what is finished is kept")).install()
+    try:
+        with BenchProgress(as_events=as_lines, as_text=not (as_json or as_lines)) as progress:
+            run = runner(progress.show, stop.requested)
+    except Interrupted as problem:
+        problem.exit_code = stop.status or problem.exit_code
+        raise
+    if as_json:
+        render.document(run.document)
+    elif not as_lines:
+        render.block(run.text)
+    for path in run.files:
+        render.note(f"written: {path}")
+    if run.failures:
+        raise typer.Exit(_PARTIAL)

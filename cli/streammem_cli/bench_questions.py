@@ -3,23 +3,13 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from streammem.core.errors import Interrupted, UsageError
-from streammem_cli import options, render
-from streammem_cli.bench_progress import BenchProgress
-from streammem_cli.signals import StopRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from streammem.bench import BenchEvent, BenchRun
-
-    Runner = Callable[[Callable[[BenchEvent], None], Callable[[], bool]], BenchRun]
-
-_PARTIAL = 3
+from streammem.core.errors import UsageError
+from streammem_cli import options
+from streammem_cli.bench_progress import run_bench
 
 
 @options.common
@@ -108,7 +98,7 @@ def questions(
             fresh=fresh,
             command_line=command_line,
         )
-        _run(
+        run_bench(
             lambda show, stop: run_public_bench(asked, on_event=show, should_stop=stop),
             as_json=json,
             as_lines=jsonl,
@@ -134,27 +124,8 @@ def questions(
         fresh=fresh,
         command_line=command_line,
     )
-    _run(
+    run_bench(
         lambda show, stop: run_question_bench(request, on_event=show, should_stop=stop),
         as_json=json,
         as_lines=jsonl,
     )
-
-
-def _run(runner: "Runner", *, as_json: bool, as_lines: bool) -> None:
-    """Run, show progress, print what came of it."""
-    stop = StopRequest(lambda: render.note("stopping; what is finished is kept")).install()
-    try:
-        with BenchProgress(as_events=as_lines, as_text=not (as_json or as_lines)) as progress:
-            run = runner(progress.show, stop.requested)
-    except Interrupted as problem:
-        problem.exit_code = stop.status or problem.exit_code
-        raise
-    if as_json:
-        render.document(run.document)
-    elif not as_lines:
-        render.block(run.text)
-    for path in run.files:
-        render.note(f"written: {path}")
-    if run.failures:
-        raise typer.Exit(_PARTIAL)
