@@ -2,17 +2,13 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from streammem.core.config import (
-    Config,
-    LoadedConfig,
-    default_library_folder,
-    load_config,
-)
+from streammem.core.config import LoadedConfig, default_library_folder, load_config
 from streammem.core.errors import SourceError, UsageError
+from streammem.core.requests import AskOptions, request_from_config
 from streammem.core.results import (
     Check,
     Forgotten,
@@ -44,53 +40,6 @@ __all__ = [
     "pull_model",
     "request_from_config",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class AskOptions:
-    """How a question is asked.
-
-    `memories` empty means the whole library. `at_s` and `between_s` restrict the stream time.
-    `thumbnails` is a folder that receives a picture of each piece of evidence.
-    """
-
-    memories: tuple[str, ...] = ()
-    at_s: float | None = None
-    between_s: tuple[float, float] | None = None
-    choices: tuple[str, ...] = ()
-    top_k: int = 5
-    min_confidence: float = 0.5
-    answerer: str = "evidence"
-    second_look: bool = False
-    thumbnails: str | None = None
-    explain: bool = False
-    weights: str = ""
-    device: str = "auto"
-
-
-def request_from_config(config: Config, **overrides: Any) -> IngestRequest:
-    """The ingest request that the configuration describes, with single fields replaced."""
-    ingest = config.ingest
-    request = IngestRequest(
-        fps=ingest.fps,
-        budget_bytes=ingest.budget,
-        policy=ingest.policy,
-        encoder=ingest.encoder,
-        weights=ingest.weights,
-        device=ingest.device,
-        reader=ingest.reader,
-        commit_frames=ingest.commit_frames,
-        commit_s=ingest.commit_seconds,
-        auto_encoders=config.encoders.auto,
-        subtitles=ingest.subtitles,
-        subtitle_language=ingest.subtitle_language,
-        audio=ingest.audio,
-        screen_text=ingest.screen_text,
-        speech_model=ingest.speech_model,
-        speech_language=ingest.speech_language,
-        sound_model=ingest.sound_model,
-    )
-    return replace(request, **overrides)
 
 
 def _ignore(_event: IngestEvent) -> None:
