@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from streammem.core.errors import MemoryFileError
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 """Version of every layout in this package; a memory of a newer one is refused."""
 
 STORE = "store"

@@ -1,9 +1,11 @@
 """Keeps what only some cells can afford: a fine key and the exemplar's tokens.
 
-Details take whatever cells and spans have not taken yet; when those grow, details go first,
-those of the least used and oldest cells before the others. A cell without one is still found,
-by its look.
+Details take whatever cells and spans have not taken yet; when those grow, fine keys are narrowed
+first, then details go, those of the least used and oldest cells before the others. A cell
+without one is still found, by its look.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,19 +21,61 @@ def detail_dtype(code_bytes: int, tokens_per_cell: int, dim: int) -> np.dtype[np
     """
     columns: list[tuple[str, str] | tuple[str, str, tuple[int, ...]]] = [
         ("owner", "<i4"), ("scale", "<f4"), ("square_sum", "<u4"), ("token_count", "u1"),
-        ("spare", "u1"), ("fit", "<u2"), ("code", "u1", (code_bytes,)),
+        ("spare", "u1"), ("fit", "<u2"), ("along", "<f4"), ("code", "u1", (code_bytes,)),
     ]  # fmt: skip
     if tokens_per_cell:
         columns.append(("tokens", "u1", (tokens_per_cell, dim)))
     return np.dtype(columns)
 
 
-class DetailPool:
-    """Details side by side, in no order; the last one fills the place of one that goes."""
+Details = NDArray[np.void]
+Recode = Callable[[Details, Details], None]
+"""Writes the fine keys of some details, the first, into the same ones of the next layout."""
 
-    def __init__(self, capacity: int, dtype: np.dtype[np.void]) -> None:
-        self.records: NDArray[np.void] = np.zeros(capacity, dtype)
+# Details whose keys are narrowed in one pass; bounds the scratch.
+_NARROWED_AT_ONCE = 256
+
+
+class DetailPool:
+    """Details side by side, in no order; the last one fills the place of one that goes.
+
+    `dtypes` are the layouts as keys are narrowed; all details have the same one, and together
+    they take at most `capacity_bytes`.
+    """
+
+    def __init__(self, capacity_bytes: int, dtypes: tuple[np.dtype[np.void], ...]) -> None:
+        self._buffer = np.zeros(capacity_bytes, np.uint8)
+        self._dtypes = dtypes
         self.size = 0
+        self._set_step(0)
+
+    def _set_step(self, step: int) -> None:
+        self.step = step
+        dtype = self._dtypes[step]
+        room = self._buffer.size // dtype.itemsize
+        self.records: Details = self._buffer[: room * dtype.itemsize].view(dtype)
+
+    @property
+    def can_be_narrowed(self) -> bool:
+        """Whether keys may become narrower."""
+        return self.step + 1 < len(self._dtypes)
+
+    def narrow(self, recode: Recode) -> None:
+        """Go on to the next layout; details keep their places.
+
+        Records move towards the front of the same buffer, block by block, so that the scratch
+        does not grow with the pool.
+        """
+        before, size = self.records, self.size
+        self._set_step(self.step + 1)
+        for first in range(0, size, _NARROWED_AT_ONCE):
+            block = before[first : min(first + _NARROWED_AT_ONCE, size)].copy()
+            target = self.records[first : first + block.size]
+            for name in block.dtype.names or ():
+                if name != "code":
+                    target[name] = block[name]
+            recode(block, target)
+        self._buffer[size * self.bytes_per_detail :] = 0
 
     @property
     def bytes_per_detail(self) -> int:
@@ -64,12 +108,15 @@ class DetailPool:
         """Details as bytes."""
         return self.records[: self.size].tobytes()
 
-    def load(self, data: bytes) -> None:
+    def load(self, data: bytes, step: int) -> None:
         """Take over what `to_bytes` gave.
 
         Raises:
             MemoryFileError: the bytes do not fit this pool.
         """
+        if not 0 <= step < len(self._dtypes):
+            raise MemoryFileError("the details do not fit the memory's plan")
+        self._set_step(step)
         size, rest = divmod(len(data), self.bytes_per_detail)
         if rest or size > self.records.shape[0]:
             raise MemoryFileError("the details do not fit the memory's plan")

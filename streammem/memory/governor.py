@@ -12,8 +12,9 @@ import numpy as np
 from streammem.core.budget import KIB, MIB, format_bytes
 from streammem.core.errors import BudgetError
 from streammem.memory.cells import CELL_BYTES
-from streammem.memory.codes import RowCode
+from streammem.memory.codes import BIT_WIDTHS, RowCode
 from streammem.memory.details import detail_dtype
+from streammem.memory.frame_code import FrameCode
 from streammem.memory.ledger import ENTRY
 from streammem.memory.sensory import sensory_dtype
 from streammem.memory.signs import SignCode, ladder
@@ -24,11 +25,14 @@ SPANS_PER_CELL = 6
 # Looks are cut in memories of up to so many cells; to cut them, all cells are compared again, which
 # at this number takes a twentieth of a second. A larger memory has looks of one width.
 MOST_CELLS_TO_CUT = 1 << 11
-# Limbs of looks in larger memories, all their life.
-LIMBS_OF_LARGE = 4
+# Limbs of looks in larger memories, all their life, and spans for each of their cells: looks are
+# worth more there than their number, and what differs needs cells of its own for fine keys.
+LIMBS_OF_LARGE, SPANS_PER_CELL_OF_LARGE = 4, 3
 # Fine keys have 8 bits a coordinate from here on, and in widths where a rotation mixes little.
 WIDE_DETAIL_BYTES = MIB
 NARROW_DIM = 128
+# They are narrowed down to so many before any of them is dropped; narrow vectors are not.
+FEWEST_FINE_BITS = 2
 # As many tokens a cell as leave room for this many cells with details.
 CELLS_WITH_TOKENS = 512
 MOST_TOKENS_PER_CELL = 8
@@ -45,14 +49,15 @@ class MemoryPlan:
 
     `shared_bytes` are for cells with their links, spans and details together; spans take at
     most `span_bytes` of them, with looks of `widest_limbs` that may be cut to
-    `narrowest_limbs`. `fine_bits` and `sensory_bits` are bits a coordinate of fine keys and of
-    sensory frames; sensory frames of 1 bit are kept as looks.
+    `narrowest_limbs`. Fine keys have `fine_bits` a coordinate until they are narrowed, at last to
+    `narrowest_fine_bits`. Sensory frames have `sensory_bits`; those of 1 bit are kept as looks.
     """
 
     dim: int
     budget_bytes: int
     tokens_per_frame: int
     fine_bits: int
+    narrowest_fine_bits: int
     widest_limbs: int
     narrowest_limbs: int
     tokens_per_cell: int
@@ -64,9 +69,15 @@ class MemoryPlan:
     sensory_bits: int
     ledger: int
 
-    def fine_code(self, seed: int) -> RowCode:
-        """The code of fine keys."""
-        return RowCode(self.dim, self.fine_bits, seed)
+    def fine_codes(self, seed: int) -> tuple[RowCode, ...]:
+        """The codes of fine keys, as they are narrowed."""
+        widths = [bits for bits in BIT_WIDTHS if self.narrowest_fine_bits <= bits <= self.fine_bits]
+        return tuple(RowCode(self.dim, bits, seed) for bits in widths)
+
+    def frame_code(self, seed: int) -> FrameCode:
+        """The code of sensory frames."""
+        row = RowCode(self.dim, self.sensory_bits, seed) if self.sensory_bits > 1 else None
+        return FrameCode(row, self.sign_code(seed))
 
     def sign_code(self, seed: int) -> SignCode:
         """The code of every cell's key."""
@@ -83,22 +94,17 @@ class MemoryPlan:
         return self.span_bytes // span_dtype(self.look_steps[-1], 1).itemsize
 
     @property
-    def detail_dtype(self) -> np.dtype[np.void]:
-        """The layout of a detail."""
-        return detail_dtype(self.fine_code(0).code_bytes, self.tokens_per_cell, self.dim)
-
-    @property
-    def details(self) -> int:
-        """Details that there can be at most, when there is nothing else."""
-        return min(self.cells, self.shared_bytes // self.detail_dtype.itemsize)
+    def detail_dtypes(self) -> tuple[np.dtype[np.void], ...]:
+        """The layouts of a detail, as fine keys are narrowed."""
+        return tuple(
+            detail_dtype(code.code_bytes, self.tokens_per_cell, self.dim)
+            for code in self.fine_codes(0)
+        )
 
     @property
     def sensory_dtype(self) -> np.dtype[np.void]:
         """The layout of a frame of the sensory ring."""
-        wide = self.sensory_bits > 1
-        # A look without a centre: signs, and the fit behind them.
-        code_bytes = self.fine_code(0).code_bytes if wide else 8 * self.sign_code(0).limbs + 1
-        return sensory_dtype(code_bytes)
+        return sensory_dtype(self.frame_code(0).code_bytes)
 
     @property
     def open_dtype(self) -> np.dtype[np.void]:
@@ -178,7 +184,7 @@ def _best(dim: int, budget: int, tokens_per_frame: int, fixed: int) -> MemoryPla
         if plan is None:
             continue
         widest = span_dtype(plan.widest_limbs, len(plan.look_steps)).itemsize
-        each = CELL_BYTES + widest + plan.detail_dtype.itemsize
+        each = CELL_BYTES + widest + plan.detail_dtypes[0].itemsize
         if tokens == 0 or plan.shared_bytes // each >= CELLS_WITH_TOKENS:
             return plan
     return None
@@ -189,11 +195,13 @@ def _fit(
 ) -> MemoryPlan | None:
     """As many cells and spans as fit with so many tokens a cell; None where too few do."""
     wide = budget >= WIDE_DETAIL_BYTES or dim < NARROW_DIM
+    fine_bits = 8 if wide else 4
     plan = MemoryPlan(
         dim=dim,
         budget_bytes=budget,
         tokens_per_frame=tokens_per_frame,
-        fine_bits=8 if wide else 4,
+        fine_bits=fine_bits,
+        narrowest_fine_bits=fine_bits if dim < NARROW_DIM else FEWEST_FINE_BITS,
         widest_limbs=SignCode(dim).limbs,
         narrowest_limbs=1,
         tokens_per_cell=tokens,
@@ -202,7 +210,7 @@ def _fit(
         shared_bytes=0,
         working=min(64, max(4, budget // (8 * KIB))),
         sensory=8,
-        sensory_bits=8 if wide else 4,
+        sensory_bits=fine_bits,
         ledger=min(512, max(8, budget // 64 // ENTRY.itemsize)),
     )
     if 8 * plan.sensory_dtype.itemsize > budget // 32:
@@ -211,22 +219,24 @@ def _fit(
     plan = replace(plan, sensory=min(32, max(8, frames)))
     room = budget - worst_case_bytes(plan, fixed)
     kept = int(TOKEN_SHARE * room) if tokens else 0
-    cells = _cells_in(room - kept, plan)
+    spans_per_cell = SPANS_PER_CELL
+    cells = _cells_in(room - kept, plan, spans_per_cell)
     if cells > MOST_CELLS_TO_CUT:
         limbs = min(LIMBS_OF_LARGE, plan.widest_limbs)
         large = replace(plan, widest_limbs=limbs, narrowest_limbs=limbs)
-        cells = min(_cells_in(room - kept, large), MOST_CELLS)
-        plan = large if cells > MOST_CELLS_TO_CUT else plan
+        cells = min(_cells_in(room - kept, large, SPANS_PER_CELL_OF_LARGE), MOST_CELLS)
+        if cells > MOST_CELLS_TO_CUT:
+            plan, spans_per_cell = large, SPANS_PER_CELL_OF_LARGE
         cells = max(cells, MOST_CELLS_TO_CUT)
     if cells < FEWEST_CELLS:
         return None
     plan = replace(plan, working=max(4, min(plan.working, cells // 4)))
     shortest = span_dtype(plan.look_steps[-1], 1).itemsize
-    span_bytes = min(room - kept - cells * CELL_BYTES, SPANS_PER_CELL * MOST_CELLS * shortest)
+    span_bytes = min(room - kept - cells * CELL_BYTES, spans_per_cell * MOST_CELLS * shortest)
     return replace(plan, cells=cells, span_bytes=span_bytes, shared_bytes=room)
 
 
-def _cells_in(room: int, plan: MemoryPlan) -> int:
+def _cells_in(room: int, plan: MemoryPlan, spans_per_cell: int) -> int:
     """Cells that fit with their spans, and one more span, so that two can always be joined."""
     shortest = span_dtype(plan.look_steps[-1], 1).itemsize
-    return (room - shortest) // (CELL_BYTES + SPANS_PER_CELL * shortest)
+    return (room - shortest) // (CELL_BYTES + spans_per_cell * shortest)

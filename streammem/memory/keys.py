@@ -64,6 +64,58 @@ class CodedKeys:
 
 
 @dataclass(frozen=True, slots=True)
+class CrossKeys:
+    """Unit keys by their product with an axis, `along`, and a row code of what lies across it.
+
+    `axis` is a unit vector `[D]`, or zero. What lies across it is about `scale` times the code's
+    values; `fits` are the cosines of the two.
+    """
+
+    code: RowCode
+    axis: Floats
+    codes: Bytes
+    square_sum: NDArray[np.uint32]
+    scale: Floats
+    along: Floats
+    fits: Fits
+
+    @property
+    def dim(self) -> int:
+        """Width of a key."""
+        return self.code.dim
+
+    def cosines(self, unit_query: Floats) -> Floats:
+        """Estimated cosines float32 `[N]` with a unit query `[D]`; 0 for a key of length 0.
+
+        The error of a code vanishes as query and key near each other across the axis.
+        """
+        query_along = np.float32(unit_query @ self.axis)
+        across = unit_query - query_along * self.axis
+        products = self.code.cosines(self.codes, self.square_sum, across)
+        # What a vector has in common with another, its code has by the square of the fit.
+        products *= self._lengths / np.square(self.fits / np.float32(FIT_ONE))
+        products += query_along * self.along
+        products[self.square_sum == 0] = 0
+        return products
+
+    def unit_rows(self) -> Floats:
+        """Unit keys float32 `[N D]`."""
+        rows = self.code.unit_rows(self.codes, self.square_sum)
+        rows *= self._lengths[:, None]
+        rows += self.along[:, None] * self.axis
+        lengths = np.sqrt(np.square(rows).sum(axis=1, keepdims=True))
+        unit: Floats = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+        unit[self.square_sum == 0] = 0
+        return unit
+
+    @property
+    def _lengths(self) -> Floats:
+        """The lengths of what the codes say."""
+        lengths: Floats = self.scale * np.sqrt(self.square_sum.astype(np.float32))
+        return lengths
+
+
+@dataclass(frozen=True, slots=True)
 class LookKeys:
     """Keys that are looks around one centre, in fixed point `[D]`."""
 

@@ -25,15 +25,16 @@ SECTIONS = ("head", "open", "sensory", "cells", "links", "spans", "details", "le
 
 _PLAN = (
     ("dim", "<u4"), ("budget_bytes", "<u8"), ("tokens_per_frame", "<u4"), ("fine_bits", "<u4"),
-    ("widest_limbs", "<u4"), ("narrowest_limbs", "<u4"), ("tokens_per_cell", "<u4"),
-    ("cells", "<u4"), ("span_bytes", "<u8"), ("shared_bytes", "<u8"), ("working", "<u4"),
-    ("sensory", "<u4"), ("sensory_bits", "<u4"), ("ledger", "<u4"),
+    ("narrowest_fine_bits", "<u4"), ("widest_limbs", "<u4"), ("narrowest_limbs", "<u4"),
+    ("tokens_per_cell", "<u4"), ("cells", "<u4"), ("span_bytes", "<u8"),
+    ("shared_bytes", "<u8"), ("working", "<u4"), ("sensory", "<u4"), ("sensory_bits", "<u4"),
+    ("ledger", "<u4"),
 )  # fmt: skip
 _TALLY = (
     ("frames", "<u8"), ("next_id", "<u8"), ("reads", "<u8"),
     ("events", "<u8"), ("merges", "<u8"), ("wild", "<u8"), ("first_free_cell", "<i4"),
     ("first_free_span", "<i4"), ("working_count", "<u4"), ("has_frame", "u1"),
-    ("stated", "u1"), ("look_step", "u1"), ("spare", "u1"), ("pts_s", "<f8"),
+    ("stated", "u1"), ("look_step", "u1"), ("fine_step", "u1"), ("pts_s", "<f8"),
     ("end_s", "<f8"), ("step_s", "<f8"),
     ("evicted_cells", "<u8"), ("evicted_mass", "<u8"), ("evicted_visits", "<u8"),
     ("evicted_high", "<i8"), ("evicted_low", "<u8"),
@@ -65,7 +66,7 @@ def head_bytes(
         "merges": tiers.tally.merges, "wild": tiers.tally.wild,
         "first_free_cell": tiers.table.first_free,
         "first_free_span": tiers.spans.first_free, "working_count": len(tiers.working),
-        "look_step": tiers.spans.step,
+        "look_step": tiers.spans.step, "fine_step": tiers.details.step,
         "evicted_cells": ledger.evicted.cells, "evicted_mass": ledger.evicted.mass,
         "evicted_visits": ledger.evicted.visits, "evicted_high": high, "evicted_low": low,
         "boundary": tuple(intake.boundary),
@@ -99,8 +100,11 @@ def read_plan(head: np.void) -> MemoryPlan:
         MemoryFileError: they cannot be.
     """
     plan = MemoryPlan(**{name: int(head[name]) for name, _ in _PLAN})
-    bits_are_known = {plan.fine_bits, plan.sensory_bits} <= set(BIT_WIDTHS)
-    if not bits_are_known or min(plan.dim, plan.cells, plan.widest_limbs, plan.narrowest_limbs) < 1:
+    bits = {plan.fine_bits, plan.narrowest_fine_bits, plan.sensory_bits}
+    if (
+        not bits <= set(BIT_WIDTHS)
+        or min(plan.dim, plan.cells, plan.widest_limbs, plan.narrowest_limbs) < 1
+    ):
         raise MemoryFileError("the memory's head section is damaged")
     if worst_case_bytes(plan, FIXED_BYTES) > plan.budget_bytes:
         raise MemoryFileError("the memory's head section is damaged: its plan exceeds its budget")

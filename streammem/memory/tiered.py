@@ -113,7 +113,7 @@ class TieredEngine:
         frames = to_fixed_point(block.embeddings.astype(np.float32))
         first_frame = self.intake.frames_seen + 1
         ends_s = self.intake.take(frames, block.pts_s, block.durations_s, block.tokens)
-        self.sensory.append(frames, block.pts_s, ends_s, first_frame, self.tiers.frame_codes)
+        self.sensory.append(frames, block.pts_s, ends_s, first_frame, self.tiers.frame_code)
 
     def close(self) -> None:
         """Close the open event."""
@@ -145,7 +145,7 @@ class TieredEngine:
         open_events = 1 if self.intake.event.frames else 0
         working = len(self.tiers.working)
         return {
-            Tier.SENSORY: self.sensory.size,
+            Tier.SENSORY: len(self.sensory.rows),
             Tier.WORKING: working + open_events,
             Tier.LONG_TERM: self.tiers.table.live - working,
         }
@@ -199,7 +199,7 @@ class TieredEngine:
         tiers = self.tiers
         tiers.table.load(sections["cells"], sections["links"], int(head["first_free_cell"]))
         tiers.spans.load(sections["spans"], int(head["first_free_span"]), int(head["look_step"]))
-        tiers.details.load(sections["details"])
+        tiers.details.load(sections["details"], int(head["fine_step"]))
         self.sensory.load(sections["sensory"])
         self.ledger.load(sections["ledger"])
         self.intake.event, self.intake.last_frame = state.read_event(

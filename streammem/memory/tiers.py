@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 from streammem.core.types import Tier, Times
 from streammem.memory.boundary import EventLimits, frames_of_wild_events, least_surprise
 from streammem.memory.cells import LONG_TERM, NONE, WORKING, CellTable, join_sum, split_sum
-from streammem.memory.codes import FIT_ONE, FIXED_ONE, Bytes, Fits, RowCode, Wide
+from streammem.memory.codes import FIXED_ONE, Wide
 from streammem.memory.consolidation import Merge, Neighbours
 from streammem.memory.details import DetailPool
 from streammem.memory.engine import Tally
 from streammem.memory.event import Event
 from streammem.memory.eviction import first_that_keeps_coverage, shares_by_length
+from streammem.memory.fine_keys import FineCode, narrow_rows, write_rows
 from streammem.memory.governor import MemoryPlan
 from streammem.memory.ledger import Ledger
 from streammem.memory.policies import PolicySet
@@ -37,13 +38,16 @@ class Tiers:
     """
 
     def __init__(self, plan: MemoryPlan, policy: PolicySet, seed: int, ledger: Ledger) -> None:
-        self.fine_code: RowCode = plan.fine_code(seed)
+        self._row_codes = plan.fine_codes(seed)
+        self._fine: FineCode | None = None
+        self._made_for = (0, 0)
+        self.frame_code = plan.frame_code(seed)
         self.sign_code: SignCode = plan.sign_code(seed)
         self.table = CellTable(plan.cells)
         self.spans = SpanPool(
             plan.span_bytes, policy.settings.spans_per_cell, self.sign_code, plan.look_steps
         )
-        self.details = DetailPool(plan.details, plan.detail_dtype)
+        self.details = DetailPool(plan.shared_bytes, plan.detail_dtypes)
         self.working: list[int] = []
         self.next_id = 1
         self.reads = 0
@@ -67,34 +71,24 @@ class Tiers:
         )
 
     @property
+    def fine_code(self) -> FineCode:
+        """The code of fine keys as they are now."""
+        made_for = (self.details.step, self.centre_step)
+        if self._fine is None or self._made_for != made_for:
+            self._fine, self._made_for = self._fine_code_at(self.details.step), made_for
+        return self._fine
+
+    def _fine_code_at(self, step: int) -> FineCode:
+        return FineCode(self._row_codes[step], self.centre if step else None)
+
+    @property
     def centre(self) -> Wide:
         """What looks are taken around, in fixed point `[D]`; zero until it is fixed."""
         return self.centre_codes.astype(np.float64) * self.centre_step
 
-    @property
-    def frames_are_fine(self) -> bool:
-        """Whether sensory frames are kept in the code of fine keys, else as looks."""
-        return self._plan.sensory_bits > 1
-
     def look_at(self, row: Wide) -> Looks:
         """The look of one vector of integers `[D]` of any length."""
         return self.sign_code.encode(row[None, :], self.centre, self.spans.steps)
-
-    def frame_codes(self, frames: Wide) -> tuple[Bytes, NDArray[np.uint32], Fits]:
-        """Codes `[N C]` of sensory frames, squared lengths that are 0 for zero ones, and fits.
-
-        Looks of frames have no centre: they come and go, and it changes once.
-        """
-        if self.frames_are_fine:
-            rotated = self.fine_code.rotate(frames)
-            encoded = self.fine_code.encode(rotated)
-            return encoded.codes, encoded.square_sum, self.fine_code.fits(rotated, encoded)
-        whole = (self.sign_code.limbs,)
-        looks = self.sign_code.encode(frames, np.zeros(frames.shape[1]), whole)
-        codes = np.ascontiguousarray(looks.signs, "<u8").view(np.uint8)
-        lasting: NDArray[np.uint32] = np.any(frames, axis=1).astype(np.uint32)
-        ones = np.full(lasting.size, FIT_ONE, np.uint16)
-        return np.concatenate((codes, looks.fits), axis=1), lasting, ones
 
     def close_event(self, event: Event) -> None:
         """Put a closed event into working; consolidate first where there is no slot."""
@@ -158,20 +152,12 @@ class Tiers:
     def _add_detail(self, slot: int, event: Event) -> None:
         place = self.details.add(slot)
         self.table.rows[slot]["detail"] = place
-        rotated = self.fine_code.rotate(event.sums[None, :])
-        self._write_key(place, rotated, event.frames * FIXED_ONE)
+        write_rows(
+            self.details.records[place : place + 1], self.fine_code.key_of(event.sums, event.frames)
+        )
         if event.tokens.size:
             self.details.records[place]["tokens"] = event.tokens
             self.details.records[place]["token_count"] = event.tokens.shape[0]
-
-    def _write_key(self, place: int, rotated: Wide, unit: float) -> None:
-        """The fine key of a row `[1 D]` in the space of its code; `unit` is its 1.0."""
-        encoded = self.fine_code.encode(rotated)
-        record = self.details.records[place]
-        record["code"] = encoded.codes[0]
-        record["square_sum"] = encoded.square_sum[0]
-        record["scale"] = encoded.scale[0] / unit
-        record["fit"] = self.fine_code.fits(rotated, encoded)[0]
 
     @property
     def _free_bytes(self) -> int:
@@ -222,7 +208,7 @@ class Tiers:
     def _fixed_key(self, slot: int) -> Wide:
         """The fine key of a cell as a fixed-point vector of length 1 `[D]`; zero stays zero."""
         turned = self._key(int(self.table.rows[slot]["detail"]))[None, :].astype(np.float32)
-        key = self.fine_code.rotate_back(turned)[0].astype(np.float64)
+        key = self.fine_code.row.rotate_back(turned)[0].astype(np.float64)
         length = float(np.sqrt(key @ key))
         fixed: Wide = np.rint(key * (FIXED_ONE / length if length else 0.0))
         return fixed
@@ -236,14 +222,18 @@ class Tiers:
             self._merge_long_term(merge)
 
     def _drop_details(self, wanted_bytes: int) -> None:
-        """Drop details until so many bytes are free, the least used and oldest cells' first.
+        """Narrow all fine keys, then drop details, until so many bytes are free.
 
-        A sixty-fourth of them goes at once, so that putting them in order is paid for by many.
+        Those of the least used and oldest cells go first. A sixty-fourth of them goes at once,
+        so that putting them in order is paid for by many.
         """
+        if wanted_bytes > self._free_bytes and self.details.size:
+            self._fix_centre()
+        while wanted_bytes > self._free_bytes and self.details.can_be_narrowed:
+            self._narrow_keys()
         missing = wanted_bytes - self._free_bytes
         if missing <= 0 or not self.details.size:
             return
-        self._fix_centre()
         count = max(-(-missing // self.details.bytes_per_detail), self.details.size // 64)
         slots = self.details.records["owner"][: self.details.size].astype(np.int64)
         rows = self.table.rows
@@ -251,6 +241,11 @@ class Tiers:
         order = np.lexsort((rows["id"][slots], rows["use"][slots] / chances))
         for slot in slots[order[:count]].tolist():
             self._drop_detail(slot)
+
+    def _narrow_keys(self) -> None:
+        """Give all fine keys the next code."""
+        wide, narrow = self.fine_code, self._fine_code_at(self.details.step + 1)
+        self.details.narrow(lambda block, target: narrow_rows(wide, narrow, block, target))
 
     def _drop_detail(self, slot: int) -> None:
         place = int(self.table.rows[slot]["detail"])
@@ -292,9 +287,7 @@ class Tiers:
 
     def _key(self, place: int) -> Wide:
         """A fine key in the space of its code, in fixed point."""
-        record = self.details.records[place]
-        values = self.fine_code.values(record["code"][None, :])[0].astype(np.float64)
-        key: Wide = values * (float(record["scale"]) * FIXED_ONE)
+        key: Wide = self.fine_code.rows(self.details.records[place : place + 1])[0]
         return key
 
     def _merge(self, older: int, younger: int, tier: int) -> None:
@@ -336,7 +329,7 @@ class Tiers:
             if records[other]["token_count"]:
                 records[place]["tokens"] = records[other]["tokens"]
                 records[place]["token_count"] = records[other]["token_count"]
-        self._write_key(place, mean[None, :], FIXED_ONE)
+        write_rows(self.details.records[place : place + 1], self.fine_code.key_at(mean))
 
     def _take_over(self, older: int, younger: int) -> None:
         """Let the older cell look as the younger one does."""

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streammem.core.types import Tier, Times
+from streammem.core.types import Floats, Tier, Times
 from streammem.memory.cells import NONE, WORKING
 from streammem.memory.codes import FIXED_ONE, Bytes, Fits
 from streammem.memory.event import Intake
+from streammem.memory.fine_keys import FineRows
 from streammem.memory.keys import CodedKeys, KeySet, LookKeys, MixedKeys
 from streammem.memory.sensory import SensoryRing
 from streammem.memory.signs import FLAT, Looks, cosine_by_difference, differing
@@ -42,6 +43,8 @@ class _Part:
     fine_cell: Integers
     fine_codes: Bytes
     fine_square_sum: NDArray[np.uint32]
+    fine_scale: Floats
+    fine_along: Floats
     fine_fit: Fits
     token_cell: Integers
     token_codes: Bytes
@@ -64,12 +67,18 @@ def take_snapshot(tiers: Tiers, intake: Intake, sensory: SensoryRing) -> MemoryS
     names = {**TIER_NAMES, _SENSORY: Tier.SENSORY}
     columns = {name: joined(name)[order] for name in _OF_CELLS}
     span_cell = joined("span_cell")[by_span]
-    fine = CodedKeys(
-        tiers.fine_code, joined("fine_codes"), joined("fine_square_sum"), joined("fine_fit")
+    fine = tiers.fine_code.key_set(
+        FineRows(
+            joined("fine_codes"),
+            joined("fine_square_sum"),
+            joined("fine_scale"),
+            joined("fine_along"),
+            joined("fine_fit"),
+        )
     )
-    named: list[tuple[Integers, KeySet]] = [(joined("fine_cell"), fine), _looked_at(tiers)]
-    if not tiers.frames_are_fine:
-        named.append(_frame_looks(tiers, sensory))
+    named: list[tuple[Integers, KeySet]] = [
+        (joined("fine_cell"), fine), _looked_at(tiers), _frame_keys(tiers, sensory),
+    ]  # fmt: skip
     rows = tuple((_rows_of(columns["ids"], ids), keys) for ids, keys in named)
     return MemorySnapshot(
         tiers=tuple(names[tier] for tier in joined("tiers")[order].tolist()),
@@ -94,14 +103,16 @@ def _looked_at(tiers: Tiers) -> tuple[Integers, LookKeys]:
     return rows["id"].astype(np.int64), LookKeys(tiers.sign_code, tiers.centre, looks)
 
 
-def _frame_looks(tiers: Tiers, sensory: SensoryRing) -> tuple[Integers, LookKeys]:
-    """Ids of the sensory frames, and their looks, which have no centre."""
-    rows, limbs = sensory.rows, tiers.sign_code.limbs
-    signs = np.ascontiguousarray(rows["code"][:, :-1]).view("<u8").reshape(-1, limbs)
+def _frame_keys(tiers: Tiers, sensory: SensoryRing) -> tuple[Integers, KeySet]:
+    """Ids of the sensory frames, and their codes, or their looks, which have no centre."""
+    rows, code = sensory.rows, tiers.frame_code
+    ids = -rows["frame"].astype(np.int64)
+    if code.row is not None:
+        return ids, CodedKeys(code.row, rows["code"], rows["square_sum"], rows["fit"])
+    signs = np.ascontiguousarray(rows["code"][:, :-1]).view("<u8").reshape(-1, code.look.limbs)
     reach = np.where(rows["square_sum"] > 0, FIXED_ONE, FLAT).astype(np.uint16)
     looks = Looks(reach, rows["code"][:, -1:], signs.astype(np.uint64, copy=False))
-    centre = np.zeros(tiers.sign_code.dim)
-    return -rows["frame"].astype(np.int64), LookKeys(tiers.sign_code, centre, looks)
+    return ids, LookKeys(code.look, np.zeros(code.look.dim), looks)
 
 
 def _visits(tiers: Tiers, by_span: Integers) -> VisitLooks:
@@ -157,6 +168,8 @@ def _cells(tiers: Tiers) -> _Part:
         fine_cell=ids[details["owner"]],
         fine_codes=details["code"],
         fine_square_sum=details["square_sum"],
+        fine_scale=details["scale"],
+        fine_along=details["along"],
         fine_fit=details["fit"],
         token_cell=token_cell,
         token_codes=token_codes,
@@ -166,8 +179,7 @@ def _cells(tiers: Tiers) -> _Part:
 def _open_event(tiers: Tiers, intake: Intake) -> _Part:
     """The open event as the working cell that it would be if it ended now."""
     event = intake.event
-    rotated = tiers.fine_code.rotate(event.sums[None, :])
-    fine = tiers.fine_code.encode(rotated)
+    key = tiers.fine_code.key_of(event.sums, event.frames)
     cell_id = np.array([tiers.next_id], np.int64)
     start_s, end_s = np.array([event.start_s]), np.array([intake.open_end_s])
     return _Part(
@@ -184,9 +196,11 @@ def _open_event(tiers: Tiers, intake: Intake) -> _Part:
         span_start_s=start_s,
         span_end_s=end_s,
         fine_cell=cell_id,
-        fine_codes=fine.codes,
-        fine_square_sum=fine.square_sum,
-        fine_fit=tiers.fine_code.fits(rotated, fine),
+        fine_codes=key.codes,
+        fine_square_sum=key.square_sum,
+        fine_scale=key.scale,
+        fine_along=key.along,
+        fine_fit=key.fits,
         token_cell=np.repeat(cell_id, event.tokens.shape[0]),
         token_codes=event.tokens.copy(),
     )
@@ -196,9 +210,6 @@ def _frames(tiers: Tiers, sensory: SensoryRing) -> _Part:
     rows = sensory.rows
     ids = -rows["frame"].astype(np.int64)
     nothing = np.zeros(ids.size, np.int64)
-    wide = tiers.frames_are_fine
-    fine = rows[:] if wide else rows[:0]
-    code_bytes = tiers.fine_code.code_bytes
     return _Part(
         ids=ids,
         tiers=np.full(ids.size, _SENSORY, np.uint8),
@@ -212,10 +223,12 @@ def _frames(tiers: Tiers, sensory: SensoryRing) -> _Part:
         span_cell=ids,
         span_start_s=rows["start_s"],
         span_end_s=rows["end_s"],
-        fine_cell=ids if wide else nothing[:0],
-        fine_codes=fine["code"] if wide else np.zeros((0, code_bytes), np.uint8),
-        fine_square_sum=fine["square_sum"],
-        fine_fit=fine["fit"],
+        fine_cell=nothing[:0],
+        fine_codes=np.zeros((0, tiers.fine_code.row.code_bytes), np.uint8),
+        fine_square_sum=np.zeros(0, np.uint32),
+        fine_scale=np.zeros(0, np.float32),
+        fine_along=np.zeros(0, np.float32),
+        fine_fit=np.zeros(0, np.uint16),
         token_cell=nothing[:0],
         token_codes=np.zeros((0, tiers.fine_code.dim), np.uint8),
     )

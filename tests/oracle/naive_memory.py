@@ -8,20 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streammem.memory.cells import CELL_BYTES
-from streammem.memory.codes import FIXED_ONE, EncodedRows, RowCode, to_fixed_point
+from streammem.memory.codes import FIXED_ONE, to_fixed_point
+from streammem.memory.fine_keys import FineCode, narrow_rows, write_rows
 from streammem.memory.governor import MemoryPlan
 from streammem.memory.policies import PolicySettings
 from streammem.memory.signs import FLAT, SignCode
 from streammem.memory.spans import span_dtype
 
-
-@dataclass
-class NaiveKey:
-    """A fine key: `values` are its code's integers, `scale` their unit."""
-
-    code: bytes
-    values: NDArray[np.float32]
-    scale: np.float32
+NaiveKey = NDArray[np.void]
+"""A fine key, as the detail that would hold it, `[1]`."""
 
 
 @dataclass
@@ -70,7 +65,8 @@ class NaiveMemory:
 
     def __init__(self, plan: MemoryPlan, settings: PolicySettings, seed: int) -> None:
         self.plan, self.settings = plan, settings
-        self.fine: RowCode = plan.fine_code(seed)
+        self.row_codes = list(plan.fine_codes(seed))
+        self.detail_dtypes = list(plan.detail_dtypes)
         self.sign_code: SignCode = plan.sign_code(seed)
         self.most_cells = self.most_spans = 0
         self.steps = plan.look_steps
@@ -193,17 +189,27 @@ class NaiveMemory:
             for span in cell.spans:
                 span.reach, span.fits, span.signs = self._look(key)
 
+    def _fine(self) -> FineCode:
+        """The code of fine keys today: across the centre once they were narrowed."""
+        narrowed = len(self.row_codes) < len(self.plan.detail_dtypes)
+        return FineCode(self.row_codes[0], self.centre if narrowed else None)
+
+    def _narrow_keys(self) -> None:
+        wide = self._fine()
+        self.row_codes, self.detail_dtypes = self.row_codes[1:], self.detail_dtypes[1:]
+        for cell in self._live():
+            if cell.key is not None:
+                narrow: NaiveKey = np.zeros(1, self.detail_dtypes[0])
+                narrow_rows(wide, self._fine(), cell.key, narrow)
+                cell.key = narrow
+
     def _fixed_key(self, cell: NaiveCell) -> NDArray[np.float64]:
-        """A fine key as a vector of fixed-point length 1."""
-        assert cell.key
-        turned = (self._values64(cell.key))[None].astype(np.float32)
-        key = self.fine.rotate_back(turned)[0].astype(np.float64)
+        """A whole fine key as a vector of fixed-point length 1."""
+        assert cell.key is not None
+        turned = self._fine().rows(cell.key).astype(np.float32)
+        key = self._fine().row.rotate_back(turned)[0].astype(np.float64)
         length = float(np.sqrt(key @ key))
         return np.rint(key * (FIXED_ONE / length if length else 0.0))
-
-    @staticmethod
-    def _values64(key: NaiveKey) -> NDArray[np.float64]:
-        return key.values.astype(np.float64) * (float(key.scale) * FIXED_ONE)
 
     def _look(self, row: NDArray[np.float64]) -> tuple[int, list[int], str]:
         """Reach, fits and signs of a vector, cut to the width of today."""
@@ -235,7 +241,7 @@ class NaiveMemory:
         return sum(cell.key is not None for cell in self._live())
 
     def _detail_bytes(self) -> int:
-        return self.plan.detail_dtype.itemsize
+        return self.detail_dtypes[0].itemsize
 
     def _free_bytes(self) -> int:
         """What is left of the shared bytes; places once used stay taken."""
@@ -255,24 +261,27 @@ class NaiveMemory:
 
     def _drop_details(self, wanted_bytes: int) -> None:
         """Usage never differs here: the oldest lose their details first."""
+        if wanted_bytes > self._free_bytes() and self._details():
+            self._fix_centre()
+        while wanted_bytes > self._free_bytes() and len(self.row_codes) > 1:
+            self._narrow_keys()
         missing = wanted_bytes - self._free_bytes()
         if missing > 0 and self._details():
-            self._fix_centre()
-            detailed = sorted((c for c in self._live() if c.key), key=lambda c: c.id)
+            detailed = [cell for cell in self._live() if cell.key is not None]
+            detailed.sort(key=lambda cell: cell.id)
             count = max(-(-missing // self._detail_bytes()), len(detailed) // 64)
             for cell in detailed[:count]:
                 cell.key = None
 
     def _fine_key(self, total: NDArray[np.float64], mass: int) -> NaiveKey:
-        encoded = self.fine.encode(self.fine.rotate(total[None]))
-        return self._key_of(encoded, mass * FIXED_ONE)
+        whole = self._fine().centre is None
+        unit = mass * FIXED_ONE if whole else np.sqrt(np.square(total).sum())
+        return self._key_of(self._fine().row.rotate(total[None]), float(unit))
 
-    def _key_of(self, encoded: EncodedRows, unit: float) -> NaiveKey:
-        return NaiveKey(
-            encoded.codes[0].tobytes(),
-            self.fine.values(encoded.codes)[0],
-            np.float32(encoded.scale[0] / unit),
-        )
+    def _key_of(self, rotated: NDArray[np.float64], unit: float) -> NaiveKey:
+        key: NaiveKey = np.zeros(1, self.detail_dtypes[0])
+        write_rows(key, self._fine().encode(rotated, np.array([float(unit)])))
+        return key
 
     def _cell_of(self, event: NaiveEvent, end_s: float) -> NaiveCell:
         total = np.sum(event.rows, axis=0).astype(np.float64)
@@ -347,9 +356,9 @@ class NaiveMemory:
     def _merged(self, older: NaiveCell, younger: NaiveCell) -> NaiveCell:
         shown = younger if younger.mass > older.mass else older
         key, exemplar_s = shown.key, shown.exemplar_s
-        if older.key and younger.key:
+        if older.key is not None and younger.key is not None:
             mean, exemplar_s = self._mean(older, younger)
-            key = self._key_of(self.fine.encode(mean[None]), FIXED_ONE)
+            key = self._key_of(mean[None], FIXED_ONE)
         return NaiveCell(
             id=older.id,
             mass=older.mass + younger.mass,
@@ -364,9 +373,9 @@ class NaiveMemory:
 
     def _mean(self, older: NaiveCell, younger: NaiveCell) -> tuple[NDArray[np.float64], float]:
         """The mean key in fixed point, and the exemplar of the cell closer to it."""
-        assert older.key
-        assert younger.key
-        keys = [self._values64(key) for key in (older.key, younger.key)]
+        assert older.key is not None
+        assert younger.key is not None
+        keys = [self._fine().rows(key)[0] for key in (older.key, younger.key)]
         mass = older.mass + younger.mass
         mean = np.rint((older.mass * keys[0] + younger.mass * keys[1]) / mass)
         lengths = [float(np.sqrt(key @ key)) for key in keys]

@@ -99,7 +99,7 @@ def _assert_equal(store: MemoryStore, naive: "naive_memory.NaiveMemory") -> None
         assert float(snapshot.exemplar_s[row]) == cell.exemplar_s
         fine, codes = _fine_codes(snapshot, row)
         assert fine == (cell.key is not None)
-        assert codes == ([cell.key.code] if cell.key else [])
+        assert codes == ([cell.key["code"][0].tobytes()] if cell.key is not None else [])
         places = snapshot.visits_of_spans.place[mine]
         looks = snapshot.visits_of_spans.keys.looks
         assert [_text(signs) for signs in looks.signs[places]] == [

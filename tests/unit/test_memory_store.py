@@ -125,7 +125,7 @@ def test_numbers_out_of_range_are_refused(arguments: dict[str, int]) -> None:
         (lambda data: b"x" + data[1:], "not a memory"),
         (lambda data: data[:-1], "the memory is cut"),
         (lambda data: data[:2000] + bytes([data[2000] ^ 1]) + data[2001:], "checksum"),
-        (lambda data: data[:8] + b"\x63" + data[9:], "format 99; this version reads up to 5"),
+        (lambda data: data[:8] + b"\x63" + data[9:], "format 99; this version reads up to 6"),
     ],
 )
 def test_damaged_bytes_are_refused(damage: Any, message: str) -> None:
