@@ -21,14 +21,14 @@ _LEAST_VARIANCE = 0.5595
 _OTHER_KIND = 4.0
 _CALM_FRAMES = 2
 # A stretch is wild where neighbouring frames differ by this share of what begins an event.
-_WILD_SHARE = 0.6
+_WILD_SHARE = 0.5
 _FAR_EVENTS = 8
 # Events that begin with less surprise than this, as in a slow pan, are not scenes to compare with.
 _LEAST_FAR = 0.1
 # The guess of a deviation, as a share of the mean, where next to nothing was seen.
 _FIRST_SPREAD = 0.3
 # Up to which share of all spans events of unlike frames have at most so many frames.
-_WILD_FRAMES = ((3 / 8, 1), (7 / 16, 4), (1 / 2, 16))
+_WILD_FRAMES = ((1 / 2, 1), (9 / 16, 2), (5 / 8, 4), (11 / 16, 8), (3 / 4, 16))
 # What a frame must surprise by, as multiples of the least there is, each time that looks were cut:
 # a memory short of bytes spends them on what differs, not on every move inside a scene.
 _FLOORS = (1, 5, 20)
@@ -37,8 +37,9 @@ _FLOORS = (1, 5, 20)
 def frames_of_wild_events(share: float, longest: int) -> int:
     """Most frames of an event in a wild stretch, by the share of all spans such events had.
 
-    One, until three eighths of the spans went to them; then more, so that an album is kept picture
-    by picture and noise still leaves most of a memory to the rest.
+    One, until half of the spans went to them; then twice as many for every sixteenth, so that an
+    album is kept picture by picture, its end not much worse than its beginning, and noise still
+    leaves part of a memory to the rest.
     """
     return next((frames for most, frames in _WILD_FRAMES if share < most), longest)
 
@@ -73,7 +74,7 @@ class BoundaryState(NamedTuple):
     event_count: float = 0.0
     last: float = 0.1
     second_last: float = 0.1
-    far_mean: float = 0.2
+    far_mean: float = 0.24
     far_count: float = 1.0
 
 

@@ -78,7 +78,7 @@ class NaiveMemory:
         self.event = NaiveEvent()
         self.usual = (0.1, 0.0009, 1.0)
         self.before = (0.1, 0.1)
-        self.far, self.far_count = 0.2, 1
+        self.far, self.far_count = 0.24, 1
         self.wild = 0
         self.next_id = 1
 
@@ -143,11 +143,12 @@ class NaiveMemory:
         return cut
 
     def _is_wild(self) -> bool:
-        return self.usual[0] > 0.6 * max(self.far, 0.1)
+        return self.usual[0] > 0.5 * max(self.far, 0.1)
 
     def _wild_frames(self) -> int:
         share = self.wild / self.plan.spans
-        steps = [frames for most, frames in ((3 / 8, 1), (7 / 16, 4), (1 / 2, 16)) if share < most]
+        ladder = {1 / 2: 1, 9 / 16: 2, 5 / 8: 4, 11 / 16: 8, 3 / 4: 16}
+        steps = [frames for most, frames in ladder.items() if share < most]
         return [*steps, self.settings.max_event_frames][0]
 
     def _close_event(self, end_s: float) -> None:

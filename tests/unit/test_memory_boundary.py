@@ -167,8 +167,10 @@ def test_scenes_are_not_wild() -> None:
 
 
 def test_wild_events_grow_as_they_take_up_room() -> None:
-    """Single frames first, then more and more at once."""
-    assert [frames_of_wild_events(share, 64) for share in (0, 0.38, 0.44, 0.5)] == [1, 4, 16, 64]
+    """Single frames first, then twice as many at once, step by step."""
+    shares = (0, 0.49, 0.5, 0.57, 0.63, 0.7, 0.75)
+
+    assert [frames_of_wild_events(share, 64) for share in shares] == [1, 1, 2, 4, 8, 16, 64]
 
 
 def test_a_memory_short_of_bytes_overlooks_moves_inside_a_scene() -> None:
