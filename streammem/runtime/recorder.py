@@ -129,8 +129,12 @@ class Recorder:
             before,
             first_pts_s=float(batch.pts_s[0]) if first_s is None else first_s,
             last_end_s=batch.mark.last_end_s,
-            covered_s=_covered_s(batch.mark.origin_s, batch.mark.last_end_s, batch.mark.gaps),
-            frames=FrameCounts(batch.mark.decoded, before.written_frames + count, 0),
+            covered_s=covered_seconds(batch.mark.origin_s, batch.mark.last_end_s, batch.mark.gaps),
+            frames=FrameCounts(
+                batch.mark.decoded + before.frames.dropped,
+                before.written_frames + count,
+                before.frames.dropped,
+            ),
             gaps=batch.mark.gaps,
             mark=batch.mark,
             written_frames=before.written_frames + count,
@@ -224,6 +228,7 @@ class Recorder:
         return offset
 
 
-def _covered_s(start_s: float, end_s: float, gaps: tuple[Gap, ...]) -> float:
+def covered_seconds(start_s: float, end_s: float, gaps: tuple[Gap, ...]) -> float:
+    """Seconds of a stretch that no gap lies in."""
     inside = sum(max(0.0, min(g.end_s, end_s) - max(g.start_s, start_s)) for g in gaps)
     return max(0.0, end_s - start_s - inside)

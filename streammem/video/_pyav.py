@@ -56,6 +56,7 @@ def open_container(plan: OpenPlan, shown: str) -> InputContainer:
         return av.open(
             plan.address,
             "r",
+            format=plan.format,
             container_options=plan.options,
             timeout=plan.timeouts_s,
             metadata_errors="replace",

@@ -43,7 +43,8 @@ class OpenPlan:
     """How a source is handed to the demuxer: its address, options and time limits (open, read).
 
     `kind` names the container by its first bytes where they are known, for error messages;
-    `whole` says whether a file is as long as its header announces, None where that is not told.
+    `whole` says whether a file is as long as its header announces, None where that is not told;
+    `format` is the demuxer's name where it cannot be found out by looking.
     """
 
     address: str
@@ -52,6 +53,7 @@ class OpenPlan:
     live: bool = False
     kind: str | None = None
     whole: bool | None = None
+    format: str | None = None
 
 
 def plan_open(source: str) -> OpenPlan:
