@@ -86,13 +86,13 @@ def ingest(
     )
 
 
-def run_and_report(run: Run, output: Output) -> None:
+def run_and_report(run: Run, output: Output, bars: Progress | None = None) -> None:
     """Run an ingest of any kind with progress and signals, print its results, and exit."""
     stop = StopRequest(
         lambda: render.note("stopping once the frames at hand are kept; Ctrl-C again ends at once")
     ).install()
     interrupted: Interrupted | None = None
-    with Progress(output) as progress:
+    with bars or Progress(output) as progress:
         try:
             results = run(progress.show, stop.requested)
         except Interrupted as problem:

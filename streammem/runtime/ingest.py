@@ -25,15 +25,18 @@ def ingest_source(
     *,
     on_event: OnEvent,
     should_stop: Callable[[], bool],
+    shown: str | None = None,
 ) -> IngestResult:
     """Remember one source, go on where an earlier run stopped, or say that nothing changed.
+
+    `shown` is what to call it where `source` is only a copy that goes again.
 
     Raises:
         StreamMemError: of the kinds in `core.errors`; whatever was committed stays.
         Interrupted: `should_stop` said so; everything up to the last full batch is committed.
     """
     started_at = time.monotonic()
-    identity = fingerprint(source)
+    identity, name = fingerprint(source), shown or source
     choice = choose_encoder(request.encoder, request.auto_encoders, request.weights)
     subtitles = choose_subtitles(source, request)
     existing = _find(library, identity, request)
@@ -50,19 +53,19 @@ def ingest_source(
             if progress.status != "running":
                 result = describe(read_memory(library.path_of(existing)), status="unchanged")
                 notes = (*result.notes, *unread_files(meta.perception, subtitles))
-                return _timed(replace(result, notes=notes), source, started_at)
+                return _timed(replace(result, notes=notes), name, started_at)
         elif not request.force:
             raise UsageError(
                 f"{existing!r} is already a memory {problem}",
                 hint="add --force to make it anew, or --name to keep both",
                 code="settings_differ",
             )
-    on_event(IngestEvent("note", redact(source), message=f"encoder {choice.id}: {choice.reason}"))
-    job = Job(source, identity, request, choice, subtitles)
+    on_event(IngestEvent("note", redact(name), message=f"encoder {choice.id}: {choice.reason}"))
+    job = Job(source, identity, request, choice, subtitles, shown)
     ingestion = Ingestion(job, library, encoders, on_event)
     replaced = existing if resume_id is None else None
     result = ingestion.run(resume_id, replaced, should_stop)
-    return _timed(result, source, started_at)
+    return _timed(result, name, started_at)
 
 
 def _timed(result: IngestResult, source: str, started_at: float) -> IngestResult:

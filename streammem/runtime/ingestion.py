@@ -54,13 +54,17 @@ LIVE_NOTE = "the sound and the text track of a live stream are not read"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A source with everything that was decided about it before it is opened."""
+    """A source with everything that was decided about it before it is opened.
+
+    `shown` is what to call it where `source` is only a copy that goes again.
+    """
 
     source: str
     identity: str
     request: IngestRequest
     choice: EncoderChoice
     subtitles: SubtitleChoice
+    shown: str | None = None
 
 
 def channels_of(request: IngestRequest) -> tuple[str, ...]:
@@ -84,7 +88,7 @@ class Ingestion:
     ) -> None:
         self._job = job
         self._source = job.source
-        self._shown = redact(job.source)
+        self._shown = redact(job.shown or job.source)
         self._library = library
         self._request = job.request
         self._encoders = encoders
@@ -107,6 +111,9 @@ class Ingestion:
     def _go_on(self, writer: MemoryWriter, should_stop: Callable[[], bool]) -> IngestResult:
         """A run over a memory that an earlier run left unfinished."""
         meta, progress = writer.stored.meta, writer.stored.progress
+        if progress.status != "running":
+            # Another process finished it between our look and our lock.
+            return describe(writer.current(), status="unchanged")
         check_same_subtitles(meta.perception, self._job.subtitles, meta.memory_id)
         state = unpack_state(writer.stored.listening)
         if meta.reader.get(SOUND_ONLY):
@@ -216,12 +223,13 @@ class Ingestion:
     ) -> MemoryMeta:
         """The settings of a new memory; its name is found when it is created."""
         request, local = self._request, Path(self._source)
+        stays = self._job.shown is None and local.exists()
         recorded_at = metadata.recorded_at if request.recorded_at is None else request.recorded_at
         return MemoryMeta(
             memory_id="",
             fingerprint=self._job.identity,
             source=self._shown,
-            source_path=str(local.resolve()) if local.exists() else None,
+            source_path=str(local.resolve()) if stays else None,
             fps=request.fps,
             start_s=request.start_s,
             end_s=request.end_s,

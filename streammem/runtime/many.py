@@ -59,25 +59,31 @@ def ingest_guarded(
     *,
     on_event: OnEvent,
     should_stop: Callable[[], bool],
+    shown: str | None = None,
 ) -> IngestResult:
     """The result of one source; an error becomes a failed result and an event.
+
+    `shown` is what to call it where `source` is only a copy that goes again.
 
     Raises:
         Interrupted: `should_stop` said so.
     """
     try:
         result = ingest_source(
-            source, library, request, encoders, on_event=on_event, should_stop=should_stop
-        )
+            source, library, request, encoders,
+            on_event=on_event, should_stop=should_stop, shown=shown,
+        )  # fmt: skip
     except Interrupted:
         raise
     except StreamMemError as error:
-        result = failed_result(source, error)
+        result = failed_result(shown or source, error)
     except MemoryError:
         hint = "use a smaller encoder, or free memory"
-        result = failed_result(source, BudgetError("the machine's memory is full", hint=hint))
+        result = failed_result(
+            shown or source, BudgetError("the machine's memory is full", hint=hint)
+        )
     except OSError as error:
-        result = failed_result(source, _refused(error))
+        result = failed_result(shown or source, _refused(error))
     kind = "item_failed" if result.error else "item_done"
     on_event(IngestEvent(kind, result.source, result.memory_id, result=result))
     return result

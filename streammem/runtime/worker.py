@@ -1,8 +1,8 @@
-"""A process that ingests sources named on its standard input, for `runtime.pool`.
+"""A process that does what is named on its standard input, for `runtime.batch.local`.
 
-One JSON object a line: `{"source": ...}` starts a job, `{"stop": true}` asks the running one to
-commit and end. Events and results go to standard output. When the input closes the parent is
-gone or done, and the process ends at once, so that no child survives its parent.
+One JSON object a line: the messages of `runtime.batch.servant`, and `{"stop": true}`, which asks
+the running ingest to commit and end. Replies go to standard output. When the input closes the
+parent is gone or done, and the process ends at once, so that no child survives its parent.
 """
 
 import json
@@ -10,21 +10,13 @@ import os
 import queue
 import sys
 import threading
-from pathlib import Path
 from typing import Any, TextIO
 
-from streammem.core.errors import Interrupted, StreamMemError
-from streammem.core.results import IngestEvent, IngestRequest
-from streammem.runtime.encoder_keeper import EncoderKeeper
-from streammem.runtime.many import failed_result, ingest_guarded
-from streammem.storage.library import LibraryFolder
+from streammem.runtime.batch.servant import Servant, watch_memory
+from streammem.runtime.batch.wire import WorkerOrders
 
 _PARENT_GONE = 143
-
-
-def request_from_json(data: dict[str, Any]) -> IngestRequest:
-    """The request that the parent sent."""
-    return IngestRequest(**{**data, "auto_encoders": tuple(data["auto_encoders"])})
+_OVER_LIMIT = 137
 
 
 class _Link:
@@ -32,7 +24,8 @@ class _Link:
 
     def __init__(self, replies: TextIO) -> None:
         self._replies = replies
-        self._jobs: queue.Queue[str] = queue.Queue()
+        self._replying = threading.Lock()
+        self._messages: queue.Queue[dict[str, Any]] = queue.Queue()
         self.stop = threading.Event()
         threading.Thread(target=self._listen, name="parent", daemon=True).start()
 
@@ -42,53 +35,37 @@ class _Link:
             if message.get("stop"):
                 self.stop.set()
             else:
-                self._jobs.put(message["source"])
+                self._messages.put(message)
         # A clean exit could wait for a decoder; the last commit is already safe.
         os._exit(_PARENT_GONE)
 
-    def next_source(self) -> str:
+    def next_message(self) -> dict[str, Any]:
         """The next job; blocks."""
-        return self._jobs.get()
+        return self._messages.get()
 
     def send(self, kind: str, content: Any) -> None:
         """One reply line."""
-        self._replies.write(json.dumps({"kind": kind, "content": content}) + "\n")
-        self._replies.flush()
+        with self._replying:
+            self._replies.write(json.dumps({"kind": kind, "content": content}) + "\n")
+            self._replies.flush()
 
-
-def error_to_wire(error: StreamMemError) -> dict[str, Any]:
-    """An error with its exit status, to be rebuilt by the parent."""
-    return {**error.to_json(), "exit_code": error.exit_code}
+    def over_limit(self, peak_bytes: int) -> None:
+        """Say that this process has grown too large, and end it."""
+        self.send("over_limit", peak_bytes)
+        os._exit(_OVER_LIMIT)
 
 
 def main() -> None:
-    """Serve jobs until the input closes. Arguments: library folder, request as JSON."""
-    library = LibraryFolder(Path(sys.argv[1]))
-    request = request_from_json(json.loads(sys.argv[2]))
+    """Serve messages until the input closes. Argument: the orders as JSON."""
+    orders = WorkerOrders.from_json(sys.argv[1])
     # Native libraries may write to file descriptor 1; replies get a copy of it, they get stderr.
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     link = _Link(replies)
-    encoders = EncoderKeeper()
-
-    def forward(event: IngestEvent) -> None:
-        if event.kind in ("started", "note", "progress"):
-            link.send("event", event.to_json())
-
+    watch_memory(orders.memory_limit_bytes, link.over_limit)
+    servant = Servant(orders, link.send, link.stop.is_set)
     while True:
-        source = link.next_source()
-        try:
-            result = ingest_guarded(
-                source, library, request, encoders, on_event=forward, should_stop=link.stop.is_set
-            )
-        except Interrupted as stop:
-            link.send("interrupted", error_to_wire(stop))
-            continue
-        except Exception as error:  # noqa: BLE001  (one source must not end the worker)
-            result = failed_result(source, StreamMemError(f"{type(error).__name__}: {error}"))
-        wire_error = error_to_wire(result.error) if result.error else None
-        extra = {"fully_readable": result.fully_readable, "error": wire_error}
-        link.send("result", {**result.to_json(), **extra})
+        servant.serve(link.next_message())
 
 
 if __name__ == "__main__":

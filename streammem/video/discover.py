@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from streammem.core.errors import SourceError
+from streammem.video.content import HEAD_BYTES, Content, content_of
 
 # fmt: off
 VIDEO_SUFFIXES = frozenset({
@@ -26,6 +27,20 @@ IMAGE_SUFFIXES = frozenset({
 })
 # fmt: on
 MEMORY_SUFFIX = ".smem"
+# What lies beside memories and videos and is never one, and names that texts have as well.
+_LEFT_OUT = IMAGE_SUFFIXES | frozenset(
+    {
+        MEMORY_SUFFIX,
+        ".smem-wal",
+        ".smem-shm",
+        ".lock",
+        ".usage",
+        ".part",
+        ".crdownload",
+        ".tmp",
+    }
+)
+_SHARED_SUFFIXES = frozenset({".ts", ".mts"})
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+):")
 _GLOB_SIGNS = frozenset("*?[")
@@ -136,15 +151,42 @@ def expand_sources(named: Sequence[str], recursive: bool = False) -> list[str]:
     """Every source that the texts name, in the order named, without repeats.
 
     A folder stands for its videos and sound files in natural order, or for itself where it holds
-    images and no videos; with `recursive` so do the folders inside it. A glob stands for what it
-    matches, or for one sequence where it matches only images. What is not there is kept, so that
-    its own error is reported.
+    images and no videos; with `recursive` so do the folders inside it, and what files hold counts
+    as well as what they are called. A glob stands for what it matches, or for one sequence where
+    it matches only images; `@FILE` for what the lines of a text file name. What is not there is
+    kept, so that its own error is reported.
+
+    Raises:
+        SourceError: a text file of sources cannot be read.
     """
     found: dict[str, None] = {}
     for text in named:
-        for source in _expand(text, recursive):
-            found.setdefault(source)
+        for line in _listed(text):
+            for source in _expand(line, recursive):
+                found.setdefault(source)
     return list(found)
+
+
+def _listed(text: str) -> list[str]:
+    """The lines of `@FILE`, relative names counted from its folder; any other text is itself."""
+    if not text.startswith("@") or is_there(Path(text)):
+        return [text]
+    path = Path(text[1:]).expanduser()
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise SourceError(
+            f"the list of sources {path} cannot be read: {error}",
+            hint="it must be a text file with one source a line",
+            code="not_found" if isinstance(error, FileNotFoundError) else "unreadable",
+        ) from error
+    named = (line.strip() for line in lines)
+    return [_beside(path, line) for line in named if line and not line.startswith("#")]
+
+
+def _beside(path: Path, line: str) -> str:
+    elsewhere = _SCHEME.match(line) or line.startswith("~") or Path(line).is_absolute()
+    return line if elsewhere else str(path.parent / line)
 
 
 def _expand(text: str, recursive: bool) -> list[str]:
@@ -169,15 +211,45 @@ def _in_folder(folder: Path, recursive: bool) -> list[str]:
     for place, folders, names in os.walk(folder):
         folders[:] = sorted((f for f in folders if not f.startswith(".")), key=natural_key)
         paths = [Path(place) / name for name in sorted(names, key=natural_key)]
-        videos = any(_is(path, VIDEO_SUFFIXES) for path in paths)
-        if any(_is(path, IMAGE_SUFFIXES) for path in paths) and not videos:
+        known = VIDEO_SUFFIXES | SOUND_SUFFIXES
+        media = [path for path in paths if (is_media(path) if recursive else _is(path, known))]
+        only_sound = all(path.suffix.lower() in SOUND_SUFFIXES for path in media)
+        if only_sound and any(_is(path, IMAGE_SUFFIXES) for path in paths):
             sources.append(place)
         else:
-            media = VIDEO_SUFFIXES | SOUND_SUFFIXES
-            sources += [str(path) for path in paths if _is(path, media)]
+            sources += map(str, media)
         if not recursive:
             break
     return sources
+
+
+def is_media(path: Path) -> bool:
+    """Whether a file is a video or sound, by what it holds or by its name.
+
+    A name of a video is believed, so that a damaged file is reported and not passed over, but
+    where texts have such names too. Other files are judged by their first bytes, and where these
+    say nothing, by whether they decode.
+    """
+    suffix = path.suffix.lower()
+    if path.name.startswith(".") or suffix in _LEFT_OUT or not path.is_file():
+        return False
+    named = suffix in VIDEO_SUFFIXES or suffix in SOUND_SUFFIXES
+    if named and suffix not in _SHARED_SUFFIXES:
+        return True
+    content = content_of(path)
+    if content is not Content.UNKNOWN:
+        return content is Content.MEDIA
+    return named or _decodes(path)
+
+
+def _decodes(path: Path) -> bool:
+    from streammem.video._pyav_probe import decodes
+
+    try:
+        with path.open("rb") as file:
+            return decodes(file.read(HEAD_BYTES))
+    except OSError:
+        return False
 
 
 def _is(path: Path, suffixes: frozenset[str]) -> bool:

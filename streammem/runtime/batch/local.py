@@ -1,0 +1,102 @@
+"""Workers as child processes of this machine."""
+
+import contextlib
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from streammem.runtime.batch.crew import Reply
+from streammem.runtime.batch.wire import WorkerOrders
+
+# A worker that a native library holds fast does not notice that its input has closed.
+_LEAVE_S = 5.0
+
+
+def child_environment(threads: int) -> dict[str, str]:
+    """The environment of a child that finds this package and keeps to its share of the cores.
+
+    Somebody who set the number of threads knows better.
+    """
+    environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
+    # The package may run from a checkout; the child must find the same one.
+    package_root = str(Path(__file__).resolve().parents[3])
+    inherited = environment.get("PYTHONPATH")
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package_root, inherited)))
+    return environment
+
+
+def threads_each(jobs: int) -> int:
+    """How many threads one of `jobs` workers may use for numbers."""
+    return max(1, (os.cpu_count() or 1) // jobs)
+
+
+class LocalCrew:
+    """Hires child processes."""
+
+    def __init__(self, orders: WorkerOrders, jobs: int) -> None:
+        self._orders = orders.to_json()
+        self._environment = child_environment(threads_each(jobs))
+
+    def hire(self, inbox: "queue.Queue[Reply]") -> "LocalWorker":
+        """A new process."""
+        return LocalWorker(self._orders, self._environment, inbox)
+
+    def close(self) -> None:
+        """Nothing is held but the workers."""
+
+
+class LocalWorker:
+    """One child process and the thread that reads its replies."""
+
+    def __init__(
+        self, orders: str, environment: dict[str, str], inbox: "queue.Queue[Reply]"
+    ) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "streammem.runtime.worker", orders],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            start_new_session=True,  # Ctrl-C is for the parent, which asks workers to commit
+        )
+        self._inbox = inbox
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            # A process that is killed may leave half a line.
+            with contextlib.suppress(ValueError):
+                message = json.loads(line)
+                self._inbox.put((self, message["kind"], message["content"]))
+        status = self._process.wait()
+        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+        self._inbox.put((self, "died", how))
+
+    def send(self, message: dict[str, Any]) -> None:
+        """One line to the child; a child that is gone reports its own end."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write((json.dumps(message) + "\n").encode())
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            return
+
+    def kill(self) -> None:
+        """End the child at once."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """Close the child's input, which ends it at once, and reap it."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(timeout=_LEAVE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

@@ -1,0 +1,191 @@
+"""Remembers, beside a library, what batches did with each file: what is done, what kills workers.
+
+The journal saves time and protects the next run; no memory depends on it, it may be deleted at any
+time, and trouble with it never stops a batch. A file is known by its path, size and time of
+change; changed in any of them it is another file.
+"""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+JOURNAL_NAME = "batch.sqlite"
+_FORM = 2
+# A file that was changed this shortly before it was looked at may change again unseen.
+_SETTLED_NS = 2_000_000_000
+_PATIENCE_S = 5.0
+_TABLE = """CREATE TABLE file(
+    path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, settings TEXT, memory_id TEXT,
+    memory_size INTEGER, memory_mtime_ns INTEGER, result TEXT,
+    covered_s REAL, elapsed_s REAL, done_at REAL,
+    strikes INTEGER NOT NULL DEFAULT 0, reason TEXT) WITHOUT ROWID"""
+
+
+@dataclass(frozen=True, slots=True)
+class FileMark:
+    """A file as it lay on disk: what tells whether it is still the same."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    settled: bool
+
+    @classmethod
+    def of(cls, source: str) -> "FileMark | None":
+        """The mark of a local file, None for any other source."""
+        path = Path(source)
+        try:
+            if not path.is_file():
+                return None
+            status = path.stat()
+            whole = str(path.resolve())
+        except (OSError, ValueError):
+            return None
+        settled = time.time_ns() - status.st_mtime_ns > _SETTLED_NS
+        return cls(whole, status.st_size, status.st_mtime_ns, settled)
+
+
+@dataclass(frozen=True, slots=True)
+class DoneFile:
+    """The memory that a file became under some settings.
+
+    `memory` marks its file as it lay then, `result` is what was said of it as JSON: both together
+    save reading it as long as nobody has changed it.
+    """
+
+    memory_id: str
+    memory: FileMark
+    result: str
+
+
+class BatchJournal:
+    """The journal of one library folder. Safe to share between processes."""
+
+    def __init__(self, folder: Path) -> None:
+        """A journal in `folder`; nothing is opened yet."""
+        self._file = folder / JOURNAL_NAME
+        # What could not be written still holds for this run.
+        self._struck: dict[str, tuple[int, str]] = {}
+
+    def done(self, mark: FileMark, settings: str) -> DoneFile | None:
+        """What became of a file, if it is the same and was read with the same settings."""
+        rows = self._rows(
+            "SELECT memory_id,memory_size,memory_mtime_ns,result FROM file "
+            "WHERE path=? AND size=? AND mtime_ns=? AND settings=? AND memory_id IS NOT NULL",
+            (mark.path, mark.size, mark.mtime_ns, settings),
+        )
+        if not rows or not mark.settled:
+            return None
+        memory_id, size, mtime_ns, result = rows[0]
+        path = self._file.with_name(f"{memory_id}.smem").resolve()
+        return DoneFile(memory_id, FileMark(str(path), size, mtime_ns, settled=True), result)
+
+    def note_done(
+        self, mark: FileMark, settings: str, done: DoneFile, covered_s: float, elapsed_s: float
+    ) -> None:
+        """A file became a memory in `elapsed_s`; whatever it did to workers before is forgiven.
+
+        `elapsed_s` of 0 keeps what was measured before.
+        """
+        self._struck.pop(mark.path, None)
+        self._write(
+            "INSERT INTO file VALUES(?,?,?,?,?,?,?,?,?,nullif(?,0),?,0,NULL) "
+            "ON CONFLICT(path) DO UPDATE SET size=excluded.size,mtime_ns=excluded.mtime_ns,"
+            "settings=excluded.settings,memory_id=excluded.memory_id,"
+            "memory_size=excluded.memory_size,memory_mtime_ns=excluded.memory_mtime_ns,"
+            "result=excluded.result,strikes=0,reason=NULL,"
+            "covered_s=excluded.covered_s,elapsed_s=coalesce(excluded.elapsed_s,elapsed_s),"
+            "done_at=excluded.done_at",
+            (mark.path, mark.size, mark.mtime_ns, settings, done.memory_id, done.memory.size,
+             done.memory.mtime_ns, done.result, covered_s, elapsed_s, time.time()),
+        )  # fmt: skip
+
+    def strikes(self, mark: FileMark) -> tuple[int, str]:
+        """How often a file has killed its worker, and how the last time."""
+        rows = self._rows(
+            "SELECT strikes,reason FROM file WHERE path=? AND size=? AND mtime_ns=? AND strikes>0",
+            (mark.path, mark.size, mark.mtime_ns),
+        )
+        stored = (int(rows[0][0]), str(rows[0][1])) if rows else (0, "")
+        return max(stored, self._struck.get(mark.path, (0, "")))
+
+    def strike(self, mark: FileMark, reason: str) -> int:
+        """A file killed its worker; returns how often it has done so by now."""
+        count = self.strikes(mark)[0] + 1
+        self._struck[mark.path] = (count, reason)
+        self._write(
+            "INSERT INTO file(path,size,mtime_ns,strikes,reason) VALUES(?,?,?,?,?) "
+            "ON CONFLICT(path) DO UPDATE SET size=excluded.size,mtime_ns=excluded.mtime_ns,"
+            "strikes=excluded.strikes,reason=excluded.reason",
+            (mark.path, mark.size, mark.mtime_ns, count, reason),
+        )
+        return count
+
+    def forgive(self, mark: FileMark) -> None:
+        """Forget what a file did to workers."""
+        self._struck.pop(mark.path, None)
+        self._write("UPDATE file SET strikes=0,reason=NULL WHERE path=?", (mark.path,))
+
+    def speeds(self, settings: str, limit: int) -> list[tuple[float, float]]:
+        """(seconds of video, seconds it took) of the files last read with such settings.
+
+        `settings` is what theirs begin with.
+        """
+        rows = self._rows(
+            "SELECT covered_s,elapsed_s FROM file "
+            "WHERE instr(settings,?)=1 AND elapsed_s IS NOT NULL ORDER BY done_at DESC LIMIT ?",
+            (settings, limit),
+        )
+        return [(float(covered_s), float(elapsed_s)) for covered_s, elapsed_s in rows]
+
+    def _rows(self, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        if not self._file.is_file():
+            return []
+        try:
+            with self._opened() as connection:
+                return connection.execute(query, values).fetchall()
+        except sqlite3.OperationalError:
+            return []
+        except (sqlite3.Error, OSError):
+            self._discard()
+            return []
+
+    def _write(self, statement: str, values: tuple[object, ...]) -> None:
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            with self._opened() as connection:
+                connection.execute(statement, values)
+        except (sqlite3.OperationalError, OSError):
+            # In use, not writable or a full disk: the next run looks at the file itself.
+            return
+        except sqlite3.Error:
+            self._discard()
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        connection = sqlite3.connect(self._file, isolation_level=None, timeout=_PATIENCE_S)
+        with closing(connection):
+            # A crash of the machine may cost the journal, never a memory.
+            connection.execute("PRAGMA synchronous=OFF")
+            (form,) = connection.execute("PRAGMA user_version").fetchone()
+            if form != _FORM:
+                _create(connection)
+            yield connection
+
+    def _discard(self) -> None:
+        with suppress(OSError):
+            self._file.unlink()
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    # Another process may have been quicker.
+    if connection.execute("PRAGMA user_version").fetchone() != (_FORM,):
+        connection.execute("DROP TABLE IF EXISTS file")
+        connection.execute(_TABLE)
+        connection.execute(f"PRAGMA user_version={_FORM}")
+    connection.execute("COMMIT")

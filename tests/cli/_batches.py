@@ -1,0 +1,108 @@
+"""Folders of small videos that are rendered here, and what of a library must not change."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from streammem.storage.memory_file import read_memory
+from streammem.video._pyav_writer import write_h264
+from tests.cli.conftest import command, environment
+
+# Nothing that small videos have: it would only be looked for.
+PLAIN = ("--no-audio", "--no-ocr")
+_LONG_AGO = 1.6e9
+_RATE_HZ = 8
+
+
+def render(path: Path, number: int, duration_s: float = 3.0, size_px: tuple[int, int] = (64, 64)):
+    """One video of two colours that no other number has, and that has lain there for long."""
+    colours = np.random.default_rng(number).integers(0, 255, (2, 3, 1, 1), dtype=np.uint8)
+    count = max(2, round(duration_s * _RATE_HZ))
+    pictures = (
+        np.ascontiguousarray(np.broadcast_to(colours[at * 2 // count], (3, *size_px)))
+        for at in range(count)
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_h264(path, pictures, _RATE_HZ)
+    os.utime(path, (_LONG_AGO, _LONG_AGO))
+
+
+def render_folder(folder: Path, count: int, duration_s: float = 3.0) -> Path:
+    """A folder of `count` videos, half of them in a folder inside it."""
+    for number in range(count):
+        place = folder / "inside" if number % 2 else folder
+        render(place / f"clip{number:03}.mp4", number, duration_s)
+    return folder
+
+
+def contents(library: Path) -> dict[str, tuple[Any, ...]]:
+    """Everything of each memory that must be equal, whoever made it and however often killed."""
+    found: dict[str, tuple[Any, ...]] = {}
+    for path in sorted(library.glob("*.smem")):
+        stored = read_memory(path)
+        progress = stored.progress
+        found[path.stem] = (
+            stored.sections, stored.thumbnail_keys, progress.status, progress.frames,
+            progress.gaps, progress.covered_s, stored.cue_counts, stored.meta.fingerprint,
+        )  # fmt: skip
+    return found
+
+
+def leftovers(library: Path) -> list[str]:
+    """Files of memories that were begun and are not there."""
+    return sorted(path.name for path in library.glob(".*.smem.new"))
+
+
+class Running:
+    """`streammem batch --jsonl` in a process of its own; `events` holds those that came."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.process = subprocess.Popen(
+            command("batch", *arguments, "--jsonl"),
+            env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+
+    def until(self, wanted: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+        """The first event from here on that is wanted."""
+        for event in self._lines():
+            if wanted(event):
+                return event
+        raise AssertionError("the batch ended before it happened")
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.events.append(json.loads(line))
+            yield self.events[-1]
+
+    def workers(self, sign: str = "streammem.runtime.worker") -> list[psutil.Process]:
+        """Its worker processes that are alive."""
+        found = psutil.Process(self.process.pid).children(recursive=True)
+        return [one for one in found if _says(one, sign)]
+
+    def rest(self) -> list[dict[str, Any]]:
+        """All its events from the first on; waits for its end."""
+        for _ in self._lines():
+            continue
+        self.process.wait(timeout=60)
+        return self.events
+
+    def end(self) -> None:
+        """End it if it still runs."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+
+def _says(process: psutil.Process, sign: str) -> bool:
+    try:
+        return sign in " ".join(process.cmdline())
+    except psutil.Error:
+        return False
