@@ -4,10 +4,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from streammem.core.alerts import AlertOptions, AlertRule
+from streammem.core.batches import BatchEvent, BatchOptions, BatchPlan, OnBatchEvent
 from streammem.core.config import LoadedConfig, default_library_folder, load_config
-from streammem.core.errors import SourceError, UsageError
+from streammem.core.errors import UsageError
 from streammem.core.requests import AskOptions, request_from_config
 from streammem.core.results import (
     Check,
@@ -23,18 +25,24 @@ from streammem.core.results import (
 )
 from streammem.core.timelines import Timeline, TimelineOptions
 from streammem.core.types import Answer
+from streammem.core.watches import ObserverFactory, OnWatchEvent, WatchEvent, WatchOptions
 
 if TYPE_CHECKING:
     from streammem.answer.base import Answerer, OnProgress
+    from streammem.runtime.alerting_targets import Alerts
     from streammem.runtime.answering import Wording
     from streammem.runtime.asking import OpenMemory
+    from streammem.runtime.batch.run import BatchJob
     from streammem.runtime.conversing import Conversation
-    from streammem.runtime.warm import WarmMemories
+    from streammem.runtime.library_search import OnRead
+    from streammem.runtime.opening import Opener
 
 __all__ = [
     "AskOptions",
+    "BatchOptions",
     "Library",
     "TimelineOptions",
+    "WatchOptions",
     "doctor",
     "list_models",
     "pull_model",
@@ -42,7 +50,7 @@ __all__ = [
 ]
 
 
-def _ignore(_event: IngestEvent) -> None:
+def _ignore(_event: IngestEvent | BatchEvent | WatchEvent) -> None:
     """The event receiver of callers who want none."""
 
 
@@ -59,14 +67,19 @@ class Library:
     """
 
     def __init__(
-        self, folder: Path | str | None = None, config: LoadedConfig | None = None
+        self,
+        folder: Path | str | None = None,
+        config: LoadedConfig | None = None,
+        *,
+        on_read: "OnRead | None" = None,
     ) -> None:
+        """The library in a folder; `on_read` hears how many memories its index has read, of all."""
         self._config = config or load_config()
         chosen = folder or self._config.config.library.folder or default_library_folder()
         self._folder = Path(chosen).expanduser()
-        self._encoders: dict[tuple[str, str, str], Any] = {}
+        self._on_read = on_read
         self._answerers: dict[tuple[str, str], Answerer] = {}
-        self._warm: WarmMemories | None = None
+        self._opener: Opener | None = None
 
     @property
     def folder(self) -> Path:
@@ -110,32 +123,71 @@ class Library:
         self,
         folders: Sequence[str],
         request: IngestRequest | None = None,
+        options: BatchOptions | None = None,
         *,
-        jobs: int = 1,
-        on_event: OnEvent | None = None,
+        on_event: OnBatchEvent | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> list[IngestResult]:
-        """Remember every video below the folders with `jobs` processes; as `ingest` otherwise.
+        """Remember every video below the folders with several processes; as `ingest` otherwise.
 
         Raises:
             SourceError: there is no video below the folders.
             Interrupted: `should_stop` said so; `results` on it holds what was finished.
         """
-        from streammem.runtime.pool import ingest_pool
-        from streammem.video.discover import expand_sources
+        from streammem.runtime.batch.run import run_batch
 
-        found = expand_sources(list(folders), recursive=True)
-        if not found:
-            raise SourceError(
-                f"no video below {', '.join(folders)}",
-                hint="name a folder that holds videos",
-                code="no_media",
-            )
-        return ingest_pool(
-            found,
-            self._folder,
+        return run_batch(
+            list(folders),
+            self._batch_job(request, options),
+            on_event=on_event or _ignore,
+            should_stop=should_stop or _never,
+        )
+
+    def plan(
+        self,
+        folders: Sequence[str],
+        request: IngestRequest | None = None,
+        options: BatchOptions | None = None,
+        *,
+        quick: bool = False,
+    ) -> BatchPlan:
+        """What `batch` would take, by a trial; `quick` has none if runs tell or it is short."""
+        from streammem.runtime.batch.planning import plan_batch
+
+        return plan_batch(list(folders), self._batch_job(request, options), quick=quick)
+
+    def _batch_job(self, request: IngestRequest | None, options: BatchOptions | None) -> "BatchJob":
+        from streammem.runtime.batch.run import BatchJob
+
+        config, asking = self._config.config, self._default_options()
+        chosen = request or request_from_config(config)
+        return BatchJob(self._folder, chosen, options or BatchOptions(), asking, config.answer)
+
+    def watch(
+        self,
+        source: str,
+        request: IngestRequest | None = None,
+        options: WatchOptions | None = None,
+        *,
+        observe: ObserverFactory | None = None,
+        on_event: OnWatchEvent | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> IngestResult:
+        """Remember a live source for as long as wanted; a second watch goes on with its memory.
+
+        Raises:
+            SourceError: no frame comes from the source at all.
+            Interrupted: `should_stop` said so; everything up to there is kept.
+        """
+        from streammem.runtime.watching import watch_source
+        from streammem.storage.library import LibraryFolder
+
+        return watch_source(
+            source,
+            LibraryFolder(self._folder),
             request or request_from_config(self._config.config),
-            jobs=jobs,
+            options or WatchOptions(),
+            observe=observe,
             on_event=on_event or _ignore,
             should_stop=should_stop or _never,
         )
@@ -160,12 +212,18 @@ class Library:
         options = options or self._default_options()
         started_at = time.perf_counter()
         wording = self._wording(options, on_progress)
-        opened, notes = self._open(options)
+        opened = self._memories().open_for(question, options, searching=False)
         load_ms = (time.perf_counter() - started_at) * 1000
         answer = answer_question(
-            question, opened, options, load_ms=load_ms, notes=notes, wording=wording
+            question,
+            opened.memories,
+            options,
+            load_ms=load_ms,
+            notes=opened.notes,
+            wording=wording,
+            elsewhere=opened.elsewhere,
         )
-        return self._with_thumbnails(answer, opened, options)
+        return self._with_thumbnails(answer, opened.memories, options)
 
     def converse(
         self, options: AskOptions | None = None, *, on_progress: "OnProgress | None" = None
@@ -177,16 +235,16 @@ class Library:
             MissingError: a local model that was asked for is not here.
         """
         from streammem.runtime.conversing import Conversation
-        from streammem.runtime.warm import WarmMemories
 
         chosen = options or replace(self._default_options(), second_look=True)
-        warm = self._warm = self._warm or WarmMemories(self._encoders)
+        opener = self._memories()
+        warm = opener.keep_warm()
         self._wording(chosen, None)
 
         def ask(text: str, memories: tuple[str, ...]) -> Answer:
             return self.ask(text, replace(chosen, memories=memories), on_progress=on_progress)
 
-        conversation = Conversation(ask, lambda: warm.bounds_s, self._paths)
+        conversation = Conversation(ask, lambda: warm.bounds_s, opener.paths)
         conversation.use(chosen.memories)
         return conversation
 
@@ -218,10 +276,18 @@ class Library:
             raise UsageError("search takes a text or --image FILE, exactly one of them")
         options = options or self._default_options()
         started_at = time.perf_counter()
-        opened, notes = self._open(options)
+        opened = self._memories().open_for(text, options, searching=True)
         load_ms = (time.perf_counter() - started_at) * 1000
-        answer = search_for(text, image, opened, options, load_ms=load_ms, notes=notes)
-        return self._with_thumbnails(answer, opened, options)
+        answer = search_for(
+            text,
+            image,
+            opened.memories,
+            options,
+            load_ms=load_ms,
+            notes=opened.notes,
+            elsewhere=opened.elsewhere,
+        )
+        return self._with_thumbnails(answer, opened.memories, options)
 
     def timelines(
         self, memories: Sequence[str] = (), options: TimelineOptions | None = None
@@ -233,7 +299,14 @@ class Library:
             min_confidence=self._config.config.query.min_confidence
         )
         asked = AskOptions(tuple(memories), weights=options.weights, device=options.device)
-        return tell(*self._open(asked), options)
+        return tell(*self._memories().open(asked), options)
+
+    def alerts(self, rules: Sequence[AlertRule], options: AlertOptions | None = None) -> "Alerts":
+        """Standing questions: `.replay(targets)`, or `watch(..., observe=alerts.observer)`."""
+        from streammem.runtime.alerting_targets import Alerts
+
+        chosen = options or AlertOptions()
+        return Alerts(rules, chosen, self._config.config, self._folder, self._memories().encoders)
 
     def memories(self) -> list[MemorySummary]:
         """Every memory of the library, by id; damaged ones say so."""
@@ -278,36 +351,12 @@ class Library:
 
         return wording_for(options, self._config.config.answer, self._answerers, on_progress)
 
-    def _open(self, options: AskOptions) -> "tuple[list[OpenMemory], tuple[str, ...]]":
-        from streammem.runtime.asking import open_memories
+    def _memories(self) -> "Opener":
+        """What opens memories, kept for later questions."""
+        from streammem.runtime.opening import Opener
 
-        named = bool(options.memories)
-        paths = self._paths(options.memories)
-        if self._warm is not None:
-            return self._warm.open(
-                paths, weights=options.weights, device=options.device, named=named
-            )
-        return open_memories(
-            paths, self._encoders, weights=options.weights, device=options.device, named=named
-        )
-
-    def _paths(self, memories: Sequence[str]) -> list[Path]:
-        """The files of the named memories, or of all.
-
-        Raises:
-            UsageError: the library is empty or a named memory is unknown.
-        """
-        from streammem.storage.library import LibraryFolder
-
-        library = LibraryFolder(self._folder)
-        names = memories or library.ids()
-        if not names:
-            raise UsageError(
-                f"the library {self._folder} is empty",
-                hint="remember a video first: streammem ingest video.mp4",
-                code="empty_library",
-            )
-        return [library.resolve(name) for name in names]
+        self._opener = self._opener or Opener(self._folder, self._on_read)
+        return self._opener
 
     def _with_thumbnails(
         self, answer: Answer, opened: "Sequence[OpenMemory]", options: AskOptions

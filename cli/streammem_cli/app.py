@@ -15,6 +15,7 @@ from streammem_cli import (
     batch,
     bench,
     chat,
+    compact,
     config,
     doctor,
     documents,
@@ -22,11 +23,14 @@ from streammem_cli import (
     ingest,
     listing,
     models,
+    plan,
     render,
+    replay,
     search,
     show,
     timeline,
     verify,
+    watch,
 )
 
 HELP = """\b
@@ -63,11 +67,15 @@ app.command("ask")(ask.ask)
 app.command("search")(search.search)
 app.command("chat")(chat.chat)
 app.command("batch")(batch.batch)
+app.command("watch")(watch.watch)
+app.command("plan")(plan.plan)
+app.command("replay")(replay.replay)
 app.command("list")(listing.list_memories)
 app.command("show")(show.show)
 app.command("timeline")(timeline.timeline)
 app.command("verify")(verify.verify)
 app.command("forget")(forget.forget)
+app.command("compact")(compact.compact)
 app.command("doctor")(doctor.doctor)
 app.add_typer(models.app, name="models")
 app.add_typer(bench.app, name="bench")

@@ -148,8 +148,8 @@ def read_between(
     return start_s, end_s
 
 
-def read_moment(text: str | None) -> float | None:
-    """Unix seconds of `--recorded-at`; a time without a zone is local.
+def read_moment(text: str | None, option: str = "--recorded-at") -> float | None:
+    """Unix seconds of an option's moment; a time without a zone is local.
 
     Raises:
         UsageError: neither ISO 8601 nor a number.
@@ -162,11 +162,11 @@ def read_moment(text: str | None) -> float | None:
             moment_s = datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError) as error:
         raise UsageError(
-            f"--recorded-at {text!r} is not a moment",
+            f"{option} {text!r} is not a moment",
             hint="write for example 2026-05-01T14:30:00",
         ) from error
     if not math.isfinite(moment_s):
-        raise UsageError(f"--recorded-at {text!r} is not a moment")
+        raise UsageError(f"{option} {text!r} is not a moment")
     return moment_s
 
 
@@ -192,7 +192,12 @@ def open_library(folder: str | None, **flags: Any) -> "tuple[Library, LoadedConf
 
     loaded = load_config(flags={"library.folder": folder, **flags})
     chosen = loaded.config.library.folder
-    library = Library(Path(chosen) if chosen else None, loaded)
+    if "://" in chosen:
+        raise UsageError(
+            f"the library must be a folder, and {chosen} is an address",
+            hint="name a folder, and copy the memories there afterwards: each is one file",
+        )
+    library = Library(Path(chosen) if chosen else None, loaded, on_read=render.indexed)
     render.detail(f"library {library.folder}")
     return library, loaded
 

@@ -7,7 +7,7 @@ import math
 import os
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
@@ -102,10 +102,10 @@ def event_line(data: dict[str, Any]) -> None:
         close_quietly()
 
 
-def note(text: str) -> None:
-    """A remark on standard error."""
+def note(text: str | Callable[[], str]) -> None:
+    """A remark on standard error; one that takes some making is made only where it is wanted."""
     if not _terminal.quiet:
-        _say(folded(text), to_error=True)
+        _say(folded(text if isinstance(text, str) else text()), to_error=True)
 
 
 def detail(text: str) -> None:
@@ -151,10 +151,19 @@ def answer(result: "Answer") -> None:
 
 def writing(characters: int) -> None:
     """How much a language model has written, in a line that goes once anything else is said."""
+    _passing(f"writing, {characters} characters")
+
+
+def indexed(done: int, total: int) -> None:
+    """How many memories of a large library were read for its index."""
+    _passing(f"reading {done} of {total} memories")
+
+
+def _passing(text: str) -> None:
     if shows_progress():
         with _speaking:
             _terminal.writing = True
-            print(f"\rwriting, {characters} characters", end="", file=sys.stderr, flush=True)
+            print(f"\r{text}", end="", file=sys.stderr, flush=True)
 
 
 def typed(prompt: str) -> Iterator[str]:

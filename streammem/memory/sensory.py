@@ -42,6 +42,7 @@ class SensoryRing:
     def rows(self) -> NDArray[np.void]:
         """Frames held, oldest first."""
         used = self._rows[: self.size]
+        used = used[used["frame"] > 0]
         return used[np.argsort(used["frame"])]
 
     @property
@@ -69,6 +70,15 @@ class SensoryRing:
         """Correct the end of a frame that is still held; the next frame tells it."""
         if frame > 0 and self._rows["frame"][(frame - 1) % self.capacity] == frame:
             self._rows["end_s"][(frame - 1) % self.capacity] = end_s
+
+    def forget(self, start_s: float, end_s: float) -> int:
+        """Clear the places of frames that overlap [start_s, end_s); how many there were."""
+        used = self._rows[: self.size]
+        gone = (used["frame"] > 0) & (used["start_s"] < end_s)
+        gone &= np.maximum(used["end_s"], np.nextafter(used["start_s"], np.inf)) > start_s
+        for place in np.flatnonzero(gone).tolist():
+            self._rows[place : place + 1].view(np.uint8)[:] = 0
+        return int(np.count_nonzero(gone))
 
     def to_bytes(self) -> bytes:
         """Used places as bytes."""

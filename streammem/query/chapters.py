@@ -26,6 +26,8 @@ _COMPARED = 3
 # A cut is where likeness falls by this many deviations more than it usually does.
 _CUT = 0.5
 _TITLE_NAMES = 3
+# Windows whose chapters are kept with a memory.
+_KEPT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,23 @@ def parts_of(memory: QueryMemory, window: Window, *, min_confidence: float) -> l
     """The chapters of a window, each with at least one event, in time order.
 
     They are the container's own where it has any; else neighbouring events that look alike are
-    gathered. Every event is in one chapter: the one that holds its middle.
+    gathered. Every event is in one chapter: the one that holds its middle. What was told last is
+    kept, because a conversation comes back to the whole and to the part that it is about.
     """
     if not window.inside:
         return []
+    asked = (window.start_s, window.end_s, window.limit_s, min_confidence)
+    kept: dict[object, list[Part]] = memory.derived.setdefault("parts", {})
+    parts = kept.pop(asked, None)
+    if parts is None:
+        parts = _parts(memory, window, min_confidence)
+    kept[asked] = parts
+    while len(kept) > _KEPT:
+        kept.pop(next(iter(kept)))
+    return list(parts)
+
+
+def _parts(memory: QueryMemory, window: Window, min_confidence: float) -> list[Part]:
     events = _events(memory, window, min_confidence)
     if not events:
         return []
@@ -157,10 +172,11 @@ def _cuts(looks: Floats, events: Sequence[Told]) -> list[int]:
     if count < 2 * _FEWEST_EVENTS:
         return []
     depths = _depths(_likeness(looks).tolist())
-    least = float(np.mean(depths) + _CUT * np.std(depths))
+    least = max(0.0, float(np.mean(depths) + _CUT * np.std(depths)))
     bounds = [0, count]
-    for place in sorted(range(1, count), key=lambda index: (-depths[index - 1], index)):
-        if depths[place - 1] <= least or depths[place - 1] <= 0:
+    deepest_first = np.argsort(-np.array(depths), kind="stable") + 1
+    for place in deepest_first.tolist():
+        if depths[place - 1] <= least:
             break
         # Only the chapter that the place lies in is cut in two; the others stay as they are.
         index = bisect(bounds, place)

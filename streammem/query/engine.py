@@ -14,10 +14,10 @@ from streammem.query.calibrate import (
     Phrase,
     Strengths,
     scale_of,
-    shifted,
     strengths,
 )
 from streammem.query.choose import choose
+from streammem.query.elsewhere import NOWHERE, Elsewhere, Pool, spread_out
 from streammem.query.explain import explained
 from streammem.query.inquiry import Inquiry, View
 from streammem.query.memories import QueryMemory, QueryOptions
@@ -40,13 +40,19 @@ _WORDS = frozenset({"said", "read"})
 _RELATIVE = frozenset({"before", "after", "while", "between"})
 
 
-def find(question: Question, memories: Sequence[QueryMemory], options: QueryOptions) -> Findings:
+def find(
+    question: Question,
+    memories: Sequence[QueryMemory],
+    options: QueryOptions,
+    elsewhere: Elsewhere = NOWHERE,
+) -> Findings:
     """What the memories hold about a question. Asked twice it finds twice the same.
 
     Evidence is sorted best first; where nothing reaches `min_confidence` there is none, and the
-    nearest moments are candidates. Times of evidence are inside the range asked for.
+    nearest moments are candidates. Times of evidence are inside the range asked for. `elsewhere`
+    stands for memories of the library that were not opened.
     """
-    inquiry = Inquiry.open(question, memories, options)
+    inquiry = Inquiry.open(question, memories, options, elsewhere)
     notes = [note for view in inquiry.views for note in view.window.notes]
     if not inquiry.views:
         notes.append("there is no memory that holds anything")
@@ -56,7 +62,7 @@ def find(question: Question, memories: Sequence[QueryMemory], options: QueryOpti
         findings = Findings(notes=tuple(dict.fromkeys((*question.notes, *notes))))
         return _with_explanation(inquiry, findings)
     outcomes = [_operator(question)(inquiry, view) for view in inside]
-    outcome = _weighed(_combine(question, outcomes), options)
+    outcome = _weighed(_combine(question, outcomes, elsewhere), options)
     unknown = _unknown_notes(outcome)
     findings = to_findings(inquiry, outcome, (*unknown, *question.notes, *notes))
     return _with_explanation(inquiry, findings)
@@ -83,6 +89,7 @@ def search_vectors(
     *,
     kind: str = "text",
     text: str | None = None,
+    elsewhere: Elsewhere = NOWHERE,
 ) -> tuple[Evidence, ...]:
     """The moments nearest to one query vector `[D]` per memory, best first; never abstains.
 
@@ -103,13 +110,17 @@ def search_vectors(
     ]
     own = [_search_strengths(memory, vector, kind) for memory, vector in asked]
     plain = Question(text="", intent="when", phrase="")
+    digests = {memory.encoder.spec.digest for memory, _vector in asked}
+    unopened = [part for one in digests for part in elsewhere.strengths_of(one, text or "")]
+    pool = Pool([*map(spread_out, own), *unopened])
     moments: list[Moment] = []
     for index, (memory, _vector) in enumerate(asked):
         window = resolve_window(plain, memory, options)
         if not window.inside:
             continue
-        others = [values for place, values in enumerate(own) if place != index]
-        values = own[index] if kind == "image" else shifted(own[index], others)
+        values = own[index]
+        if kind != "image":
+            values = values - pool.shift(spread_out(values))
         scale = scale_of(memory.encoder)
         found = rank_spans(memory, values, window, scale)
         moments += [_as_cosine(moment) for moment in found] if kind == "image" else found
@@ -202,17 +213,18 @@ _OPERATORS: Mapping[str, Operator] = MappingProxyType(
 )
 
 
-def _combine(question: Question, outcomes: Sequence[Outcome]) -> Outcome:
+def _combine(question: Question, outcomes: Sequence[Outcome], elsewhere: Elsewhere) -> Outcome:
     """Several memories: times pool, numbers add up, yes beats no, order stays in one memory."""
     answered = [item for item in outcomes if item.answered]
-    if len(outcomes) == 1 or not answered:
+    asked = len(outcomes) + elsewhere.memories
+    if asked == 1 or not answered:
         return best_of(outcomes)
     if question.superlative is not None:
         return best_of(outcomes)
     if question.intent in {"count", "duration"} and question.asked != "interval":
-        return _summed(answered, len(outcomes))
+        return _summed(answered, asked)
     if question.intent == "exists":
-        return _any_of(outcomes)
+        return _any_of(outcomes, elsewhere)
     if question.intent in {"when", "describe", *_WORDS}:
         return _pooled(answered)
     return best_of(outcomes)
@@ -231,14 +243,15 @@ def _summed(answered: Sequence[Outcome], asked: int) -> Outcome:
     )
 
 
-def _any_of(outcomes: Sequence[Outcome]) -> Outcome:
+def _any_of(outcomes: Sequence[Outcome], elsewhere: Elsewhere) -> Outcome:
     """Yes where one memory says yes; no only where every memory says no."""
     yes = [item for item in outcomes if item.value is True]
     if yes:
         return _pooled(yes)
-    if all(item.value is False for item in outcomes):
+    if elsewhere.silent and all(item.value is False for item in outcomes):
         return min(outcomes, key=lambda item: item.confidence)
-    return best_of([item for item in outcomes if item.value is None])
+    unsure = [item for item in outcomes if item.value is None]
+    return best_of(unsure or [replace(item, value=None) for item in outcomes])
 
 
 def _pooled(outcomes: Sequence[Outcome]) -> Outcome:

@@ -11,11 +11,11 @@ from streammem.query.calibrate import (
     Strengths,
     read_phrase,
     scale_of,
-    shifted,
     strengths,
     trust,
     zero_of,
 )
+from streammem.query.elsewhere import NOWHERE, Elsewhere, Pool, spread_out
 from streammem.query.intents import asks_for_sight, names_speech, spoken_words
 from streammem.query.intervals import Spanned
 from streammem.query.memories import QueryMemory, QueryOptions
@@ -71,15 +71,21 @@ class Inquiry:
     question: Question
     options: QueryOptions
     views: tuple[View, ...]
+    elsewhere: Elsewhere = NOWHERE
     _phrases: dict[tuple[str, str], Phrase] = field(default_factory=dict)
     _own: dict[str, list[Strengths]] = field(default_factory=dict)
     _shifted: dict[tuple[str, int], Strengths] = field(default_factory=dict)
+    _pools: dict[tuple[str, str], Pool] = field(default_factory=dict)
     searches: list[dict[str, Any]] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def open(
-        cls, question: Question, memories: Sequence[QueryMemory], options: QueryOptions
+        cls,
+        question: Question,
+        memories: Sequence[QueryMemory],
+        options: QueryOptions,
+        elsewhere: Elsewhere = NOWHERE,
     ) -> "Inquiry":
         """Resolve the window of every memory; those that hold nothing are left out."""
         views = tuple(
@@ -87,7 +93,7 @@ class Inquiry:
             for memory in memories
             if len(memory.snapshot.ids) or memory.cues is not None
         )
-        return cls(question, options, views)
+        return cls(question, options, views, elsewhere)
 
     def phrase(self, view: View, text: str) -> Phrase:
         """A text in the space of a view's encoder."""
@@ -104,15 +110,27 @@ class Inquiry:
                 self._own[text] = [
                     strengths(other.memory, self.phrase(other, text)) for other in self.views
                 ]
-            own = self._own[text]
-            digest = view.memory.encoder.spec.digest
-            others = [
-                own[place][other.memory.snapshot.span_start_s < other.window.limit_s]
-                for place, other in enumerate(self.views)
-                if place != index and other.memory.encoder.spec.digest == digest
-            ]
-            self._shifted[text, index] = shifted(own[index], others)
+            shift = self._pool(view, text).shift(self._pooled(index, text))
+            self._shifted[text, index] = self._own[text][index] - shift
         return self._shifted[text, index]
+
+    def _pool(self, view: View, text: str) -> Pool:
+        """What all memories of a view's encoder score for a text."""
+        digest = view.memory.encoder.spec.digest
+        if (digest, text) not in self._pools:
+            opened = [
+                self._pooled(place, text)
+                for place, other in enumerate(self.views)
+                if other.memory.encoder.spec.digest == digest
+            ]
+            self._pools[digest, text] = Pool([*opened, *self.elsewhere.strengths_of(digest, text)])
+        return self._pools[digest, text]
+
+    def _pooled(self, index: int, text: str) -> Strengths:
+        """What one memory adds to the pool: nothing from after the instant that is asked about."""
+        view = self.views[index]
+        past = view.memory.snapshot.span_start_s < view.window.limit_s
+        return spread_out(self._own[text][index][past])
 
     def visits(self, view: View, text: str, window: Window | None = None) -> Visits:
         """Where a text is seen, said or written within a window, by default the question's own."""

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from streammem.core.timebase import format_time
 from streammem.core.types import Channel
 from streammem.query.chapters import Part, parts_of
-from streammem.query.cues import CueHit
+from streammem.query.cues import CueHit, row_until
 from streammem.query.inquiry import Inquiry, View
 from streammem.query.moments import best_first
 from streammem.query.naming import Stretch, stretch_moment, strongest_names
 from streammem.query.outcome import Outcome
-from streammem.query.told import as_moment, hits_in_window
+from streammem.query.ranges import Window
+from streammem.query.told import as_hit, as_moment, rows_in_window
+from streammem.text.rows import CueRow
 
 _QUOTED = frozenset({Channel.SPEECH, Channel.SUBTITLE, Channel.SCREEN_TEXT, Channel.SOUND})
 # So many chapters and quotes are told; `streammem timeline` has all of them.
@@ -26,13 +28,14 @@ def describe(inquiry: Inquiry, view: View) -> Outcome:
     min_confidence = inquiry.options.min_confidence
     parts = parts_of(view.memory, view.window, min_confidence=min_confidence)
     events = [event.stretch for part in parts for event in part.events]
-    quotes = hits_in_window(view.memory, view.window, _QUOTED)
+    quotes = rows_in_window(view.memory, view.window, _QUOTED)
     stretches = [stretch for stretch in events if stretch.row >= 0]
     if not stretches:
-        told = [as_moment(view.memory, quote, view.window, view.scale) for quote in quotes]
+        hits = [as_hit(quote, view.window) for quote in quotes]
+        told = [as_moment(view.memory, hit, view.window, view.scale) for hit in hits]
         spoken = tuple(best_first(told)[: inquiry.options.top_k])
         best = max((moment.confidence for moment in spoken), default=0.0)
-        return Outcome(moments=spoken, confidence=best, notes=_beside(parts, quotes))
+        return Outcome(moments=spoken, confidence=best, notes=_beside(view, parts, quotes))
     inquiry.step(view, "describe", "stretches that look different", stretches, len(stretches))
     named = [item for item in stretches if item.names]
     chosen = sorted(named or stretches, key=lambda item: (-item.duration_s, item.start_s))
@@ -43,7 +46,7 @@ def describe(inquiry: Inquiry, view: View) -> Outcome:
         nearest=kept,
         confidence=max((moment.confidence for moment in kept), default=0.0),
         labels=strongest_names(stretches),
-        notes=(_number(stretches), *_beside(parts, quotes)),
+        notes=(_number(stretches), *_beside(view, parts, quotes)),
     )
 
 
@@ -52,7 +55,7 @@ def _number(stretches: Sequence[Stretch]) -> str:
     return f"{len(stretches)} stretches that look different in all, {seconds:.1f} s"
 
 
-def _beside(parts: Sequence[Part], quotes: Sequence[CueHit]) -> tuple[str, ...]:
+def _beside(view: View, parts: Sequence[Part], quotes: Sequence[CueRow]) -> tuple[str, ...]:
     """Chapters, where there are several, and the first quotes, in one sentence each."""
     notes = []
     if len(parts) > 1:
@@ -60,11 +63,19 @@ def _beside(parts: Sequence[Part], quotes: Sequence[CueHit]) -> tuple[str, ...]:
             f"{_title(part)} {_span(part.start_s, part.end_s)}" for part in parts[:_MOST_CHAPTERS]
         ]
         notes.append(f"{len(parts)} chapters: {'; '.join(told)}{_more(len(parts) - len(told))}")
-    words = [quote for quote in quotes if quote.text]
+    words = [quote for quote in quotes if _has_words(quote, view.window)]
     if words:
-        first = [f"{_short(quote.text)!r} {_at(quote)}" for quote in words[:_MOST_QUOTES]]
+        hits = [as_hit(quote, view.window) for quote in words[:_MOST_QUOTES]]
+        first = [f"{_short(hit.text)!r} {_at(hit)}" for hit in hits]
         notes.append(f"in words: {'; '.join(first)}{_more(len(words) - len(first))}")
     return tuple(notes)
+
+
+def _has_words(row: CueRow, window: Window) -> bool:
+    """Whether any word of a cue was told by the time of the question."""
+    if row.cue.end_s <= window.asked_s:
+        return bool(row.cue.text)
+    return bool(row_until(row, window.asked_s).cue.text)
 
 
 def _more(left: int) -> str:

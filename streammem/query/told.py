@@ -5,13 +5,19 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from streammem.core.types import Channel
+import numpy as np
+
+from streammem.core.types import Channel, Times
 from streammem.query.calibrate import Scale
 from streammem.query.cues import CueHit, query_words, row_until
-from streammem.query.memories import QueryMemory
+from streammem.query.memories import QueryMemory, Rows
 from streammem.query.moments import Moment
 from streammem.query.ranges import Window
+from streammem.text.rows import CueRow
 
+_CHANNELS = tuple(Channel)
+# What a cue without a length is taken to last.
+_INSTANT_S = 1e-9
 SPOKEN = frozenset({Channel.SPEECH, Channel.SUBTITLE})
 READ = frozenset({Channel.SCREEN_TEXT})
 HEARD = frozenset({Channel.SOUND})
@@ -58,7 +64,7 @@ def told(
     """The cues of these channels that fit a phrase, within a window."""
     if memory.cues is None or not window.inside or not phrase:
         return Told()
-    if _asks_for_speech(phrase) and channels & SPOKEN:
+    if asks_for_speech(phrase) and channels & SPOKEN:
         speech = in_window(memory, window, scale, channels=channels & SPOKEN)
         if speech:
             found = tuple(join_mentions(speech))
@@ -87,22 +93,45 @@ def in_window(
     memory: QueryMemory, window: Window, scale: Scale, *, channels: frozenset[Channel]
 ) -> list[Moment]:
     """Every cue of these channels that lies in a window, in order of time."""
-    hits = hits_in_window(memory, window, channels)
-    moments = [as_moment(memory, hit, window, scale) for hit in hits]
+    rows = rows_in_window(memory, window, channels)
+    moments = [as_moment(memory, as_hit(row, window), window, scale) for row in rows]
     return sorted(moments, key=lambda moment: (moment.start_s, moment.end_s))
 
 
-def hits_in_window(
+def rows_in_window(
     memory: QueryMemory, window: Window, channels: frozenset[Channel]
-) -> list[CueHit]:
-    """The cues behind `in_window`, in order of time; far cheaper where only a few are shown."""
+) -> list[CueRow]:
+    """The cues of these channels that lie in a window, whole, in order of time."""
     if memory.cues is None or not window.inside:
         return []
-    return [
-        CueHit((row_until(row, window.asked_s),), row.cue.confidence, 0.0, "time", None)
-        for row in memory.cues.in_time_order
-        if row.cue.channel in channels and _lies_in(row.cue.start_s, row.cue.end_s, window)
-    ]
+    rows = memory.cues.in_time_order
+    starts_s, ends_s, kinds = _columns(memory, rows)
+    inside = np.isin(kinds, [_CHANNELS.index(channel) for channel in channels])
+    inside &= starts_s < window.limit_s
+    if window.instant:
+        inside &= starts_s <= window.start_s
+        inside &= np.maximum(ends_s, np.nextafter(starts_s, np.inf)) > window.start_s
+    else:
+        inside &= starts_s < window.end_s
+        inside &= np.maximum(ends_s, starts_s + _INSTANT_S) > window.start_s
+    return [rows[place] for place in np.flatnonzero(inside).tolist()]
+
+
+def _columns(memory: QueryMemory, rows: Sequence[CueRow]) -> tuple[Times, Times, Rows]:
+    """Starts, ends and channels of a memory's cues in order of time; computed once."""
+    if "cue_columns" not in memory.derived:
+        memory.derived["cue_columns"] = (
+            np.array([row.cue.start_s for row in rows], np.float64),
+            np.array([row.cue.end_s for row in rows], np.float64),
+            np.array([_CHANNELS.index(row.cue.channel) for row in rows], np.int64),
+        )
+    columns: tuple[Times, Times, Rows] = memory.derived["cue_columns"]
+    return columns
+
+
+def as_hit(row: CueRow, window: Window) -> CueHit:
+    """A cue as a hit that was found by its time alone, as far as it was told by then."""
+    return CueHit((row_until(row, window.asked_s),), row.cue.confidence, 0.0, "time", None)
 
 
 def as_moment(memory: QueryMemory, hit: CueHit, window: Window, scale: Scale) -> Moment:
@@ -155,7 +184,8 @@ def within(moments: Sequence[Moment], spans: Sequence[Moment]) -> list[Moment]:
     ]
 
 
-def _asks_for_speech(phrase: str) -> bool:
+def asks_for_speech(phrase: str) -> bool:
+    """Whether a phrase names nothing but that somebody speaks."""
     words = query_words(phrase)
     return (
         bool(words)
@@ -173,4 +203,4 @@ def _lies_in(start_s: float, end_s: float, window: Window) -> bool:
         return False
     if window.instant:
         return start_s <= window.start_s < max(end_s, math.nextafter(start_s, math.inf))
-    return start_s < window.end_s and max(end_s, start_s + 1e-9) > window.start_s
+    return start_s < window.end_s and max(end_s, start_s + _INSTANT_S) > window.start_s

@@ -14,6 +14,7 @@ from streammem.encoders.base import Encoder
 from streammem.encoders.load import load_encoder
 from streammem.memory.store import MemoryStore
 from streammem.query.cues import CueBook
+from streammem.query.elsewhere import NOWHERE, Elsewhere
 from streammem.query.engine import QueryMemory, QueryOptions, find, search_vectors
 from streammem.query.parse import parse_question
 from streammem.query.second_look import refine_evidence
@@ -93,7 +94,7 @@ def _open(path: Path, encoders: EncoderCache, weights: str, device: str) -> Open
             hint=f"go on with: streammem ingest {meta.source}",
             code="empty_memory",
         )
-    encoder = _encoder_for(meta, encoders, weights, device)
+    encoder = encoder_for(meta, encoders, weights, device)
     snapshot = _store_of(stored).snapshot()
     progress = stored.progress
     query = QueryMemory(
@@ -122,7 +123,12 @@ def _text_encoder_for(cues: CueIndex) -> TextEncoder | None:
     return load_text_encoder() if any(row.vector for row in cues.rows) else None
 
 
-def _encoder_for(meta: MemoryMeta, encoders: EncoderCache, weights: str, device: str) -> Encoder:
+def encoder_for(meta: MemoryMeta, encoders: EncoderCache, weights: str, device: str) -> Encoder:
+    """The encoder that a memory was made with, loaded once per process.
+
+    Raises:
+        MissingError: its weights are not on this machine.
+    """
     key = (meta.encoder.id, meta.encoder.digest, device)
     if key not in encoders:
         places = [weights] if weights else [meta.weights_hint or "", ""]
@@ -160,13 +166,18 @@ def answer_question(
     load_ms: float,
     notes: tuple[str, ...],
     wording: Wording | None = None,
+    elsewhere: Elsewhere = NOWHERE,
 ) -> Answer:
-    """The answer to a question over opened memories, with where the time went."""
+    """The answer to a question over opened memories, with where the time went.
+
+    `elsewhere` stands for those of the library that were not opened.
+    """
     question = parse_question(text, choices=options.choices)
     # Text embeddings are cached on the encoder, so this times them apart from retrieval.
     encode_ms = _timed(lambda: _warm_text(question, opened))
     started_at = time.perf_counter()
-    findings = find(question, [memory.query for memory in opened], _query_options(options))
+    memories = [memory.query for memory in opened]
+    findings = find(question, memories, query_options(options), elsewhere)
     if options.second_look:
         findings = _look_again(question, findings, opened)
     retrieve_ms = (time.perf_counter() - started_at) * 1000
@@ -200,6 +211,7 @@ def search_for(
     *,
     load_ms: float,
     notes: tuple[str, ...],
+    elsewhere: Elsewhere = NOWHERE,
 ) -> Answer:
     """The nearest moments to a text or a picture, best first."""
     started_at = time.perf_counter()
@@ -219,9 +231,10 @@ def search_for(
     evidence = search_vectors(
         vectors,
         [memory.query for memory in opened],
-        _query_options(options),
+        query_options(options),
         kind="text" if image is None else "image",
         text=text,
+        elsewhere=elsewhere,
     )
     retrieve_ms = (time.perf_counter() - started_at) * 1000
     words = tuple(f"{word!r} is not a word this encoder knows" for word in unknown)
@@ -251,7 +264,8 @@ def _read_image(path: str) -> Any:
     raise UsageError(f"{path} holds no picture", code="no_picture")
 
 
-def _query_options(options: AskSettings) -> QueryOptions:
+def query_options(options: AskSettings) -> QueryOptions:
+    """The part of the settings that the question engine needs."""
     start_s, end_s = options.between_s or (None, None)
     return QueryOptions(
         top_k=options.top_k,

@@ -7,6 +7,9 @@ from pathlib import Path
 from streammem.core.errors import StreamMemError
 from streammem.runtime.asking import EncoderCache, OpenMemory, open_memories
 
+# A memory takes about a third of a megabyte while it is open, a long one several.
+MOST_OPEN = 1024
+
 Mark = tuple[tuple[int, int, int] | None, ...]
 
 
@@ -22,11 +25,13 @@ class _Kept:
 class WarmMemories:
     """Opens memories as `open_memories` does, those that have not changed at no cost.
 
-    For one thread. A memory stays as long as this does.
+    For one thread. The `most` memories asked last stay, and all of one question.
     """
 
-    def __init__(self, encoders: EncoderCache) -> None:
+    def __init__(self, encoders: EncoderCache, most: int = MOST_OPEN) -> None:
+        """Nothing is open yet."""
         self._encoders = encoders
+        self._most = most
         self._kept: dict[Path, _Kept] = {}
 
     @property
@@ -64,7 +69,13 @@ class WarmMemories:
                 opened, notes = [], (f"{changed[0].stem} was left out: {error.message}",)
             for memory in opened:
                 self._kept[memory.path] = _Kept(marks[memory.path], settings, memory)
-        return [self._kept[path].memory for path in paths if path in self._kept], notes
+        asked = [path for path in paths if path in self._kept]
+        for path in asked:
+            # Those asked last come last.
+            self._kept[path] = self._kept.pop(path)
+        for path in list(self._kept)[: max(0, len(self._kept) - max(self._most, len(asked)))]:
+            del self._kept[path]
+        return [self._kept[path].memory for path in asked], notes
 
 
 def _mark(path: Path) -> Mark:

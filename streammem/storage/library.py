@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from streammem.core.errors import MemoryFileError, StreamMemError, UsageError
+from streammem.storage.event_keys import EventKeyIndex
 from streammem.storage.library_index import LibraryIndex, Stamp, stamp
 from streammem.storage.lock import WriterLock, folder_lock
 from streammem.storage.memory_file import read_meta
@@ -25,6 +26,8 @@ _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
 _SEPARATOR = re.compile(r"[\x00/\\]")
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 _DAMAGED = "damaged"
+# So many new memories are read one by one, more through the index.
+_FEW = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +64,21 @@ class LibraryFolder:
         """The library in `folder`."""
         self.folder = folder
         self._index = LibraryIndex(folder)
+        # Of which source a memory is never changes: who asks often reads each file once.
+        self._fingerprints: dict[str, tuple[int, str]] = {}
+
+    @property
+    def lock_file(self) -> Path:
+        """What whoever changes the library as a whole holds; see `folder_lock`."""
+        return self.folder / _LOCK_NAME
 
     def ids(self) -> list[str]:
         """Names of the memories, sorted; names that are only taken do not count."""
         return [name for name, path in self._files() if read_placeholder(path) is None]
+
+    def paths(self) -> list[Path]:
+        """The files of the memories, by name."""
+        return [path for _name, path in self._files() if read_placeholder(path) is None]
 
     def path_of(self, memory_id: str) -> Path:
         """Where the memory of that name lies, or would lie.
@@ -107,10 +121,31 @@ class LibraryFolder:
 
     def find(self, fingerprint: str) -> str | None:
         """The first memory, by name, of the source with that fingerprint."""
-        for entry in self.entries():
-            if entry.fingerprint == fingerprint:
-                return entry.memory_id
-        return None
+        files = self._file_numbers()
+        known = self._fingerprints
+        fresh = [name for name, number in files.items() if known.get(name, (0,))[0] != number]
+        if len(fresh) > _FEW:
+            read = {entry.memory_id: entry.fingerprint for entry in self.entries()}
+        else:
+            read = {name: _fingerprint_of(self.path_of(name)) for name in fresh}
+        for name in fresh:
+            held = read.get(name)
+            if held is not None:
+                known[name] = (files[name], held)
+        found = [name for name in files if known.get(name) == (files[name], fingerprint)]
+        return min(found, default=None)
+
+    def _file_numbers(self) -> dict[str, int]:
+        """The file system's number of each memory's file; another file has another one."""
+        try:
+            with os.scandir(self.folder) as listed:
+                return {
+                    entry.name.removesuffix(SUFFIX): entry.inode()
+                    for entry in listed
+                    if entry.name.endswith(SUFFIX) and not entry.name.startswith(".")
+                }
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
 
     def claim(self, stem: str, fingerprint: str) -> str:
         """A name for the memory of a source: the stem, or with -2, -3 where others have it.
@@ -121,7 +156,7 @@ class LibraryFolder:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         stem = safe_id(stem)
-        with folder_lock(self.folder / _LOCK_NAME):
+        with folder_lock(self.lock_file):
             number = 1
             while True:
                 memory_id = stem if number == 1 else f"{stem}-{number}"
@@ -172,6 +207,7 @@ class LibraryFolder:
                 path.unlink(missing_ok=True)
                 remove_side_files(path)
                 usage_path(path).unlink(missing_ok=True)
+                EventKeyIndex(self.folder).remove([memory_id])
             except OSError as error:
                 raise MemoryFileError(
                     f"{path} cannot be removed: {error.strerror}",
@@ -182,16 +218,17 @@ class LibraryFolder:
 
     def _files(self) -> list[tuple[str, Path]]:
         try:
-            names = [path.name for path in self.folder.iterdir()]
+            with os.scandir(self.folder) as entries:
+                found = [
+                    (entry.name.removesuffix(SUFFIX), self.folder / entry.name)
+                    for entry in entries
+                    if entry.name.endswith(SUFFIX)
+                    and not entry.name.startswith(".")
+                    and entry.is_file()
+                ]
         except (FileNotFoundError, NotADirectoryError):
             return []
-        found = sorted(
-            name.removesuffix(SUFFIX)
-            for name in names
-            if name.endswith(SUFFIX) and not name.startswith(".")
-        )
-        paths = ((name, self.folder / f"{name}{SUFFIX}") for name in found)
-        return [(name, path) for name, path in paths if path.is_file()]
+        return sorted(found)
 
 
 def safe_id(text: str) -> str:

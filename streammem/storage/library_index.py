@@ -4,6 +4,7 @@ The index is only a copy: an entry counts while the memory's files have the size
 had, and any trouble with the index itself means doing without. It may be deleted at any time.
 """
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +19,7 @@ INDEX_NAME = "index.sqlite"
 _FORM = 2
 # A file may change twice within one tick of the clock that stamps it.
 _SETTLED_NS = 1_000_000_000
+_MEMORY, _MEMORY_LOG = ".smem", ".smem-wal"
 
 Stamp = tuple[int, ...]
 
@@ -38,6 +40,30 @@ def stamp(path: Path) -> Stamp | None:
             return None
         values += [status.st_size, status.st_mtime_ns]
     return tuple(values)
+
+
+def stamps_in(folder: Path) -> dict[str, Stamp | None]:
+    """The stamps of all memories of a folder by name, with one look at each file."""
+    found: dict[str, os.stat_result] = {}
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.endswith((_MEMORY, _MEMORY_LOG)):
+                    with suppress(OSError):
+                        found[entry.name] = entry.stat()
+    except OSError:
+        return {}
+    now_ns = time.time_ns()
+    stamps: dict[str, Stamp | None] = {}
+    for name, status in found.items():
+        if not name.endswith(_MEMORY):
+            continue
+        both = [found[file] for file in (name, f"{name}-wal") if file in found]
+        fresh = any(now_ns - one.st_mtime_ns < _SETTLED_NS for one in both)
+        log = (both[1].st_size, both[1].st_mtime_ns) if len(both) > 1 else (0, 0)
+        at = (status.st_size, status.st_mtime_ns, *log)
+        stamps[name.removesuffix(_MEMORY)] = None if fresh else at
+    return stamps
 
 
 class LibraryIndex:

@@ -24,6 +24,8 @@ HEAVY = {
     "faster_whisper": "streammem/audio/_faster_whisper.py",
     "ai_edge_litert": "streammem/audio/_litert.py",
     "transformers": "streammem/answer/_transformers.py",
+    "ray": "streammem/runtime/batch/_ray.py",
+    "fsspec": "streammem/runtime/batch/_fsspec.py",
 }
 
 

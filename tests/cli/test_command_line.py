@@ -17,8 +17,8 @@ from tests.cli.conftest import SOURCE, Ran, command, environment
 
 Streammem = Callable[..., Ran]
 COMMANDS = [
-    "ingest", "ask", "search", "chat", "batch", "list", "show", "timeline", "verify", "forget",
-    "doctor", "models", "bench", "config",
+    "ingest", "ask", "search", "chat", "batch", "watch", "plan", "replay", "list", "show",
+    "timeline", "verify", "forget", "compact", "doctor", "models", "bench", "config",
 ]  # fmt: skip
 EVIDENCE_FIELDS = {
     "id", "memory_id", "source", "start_s", "end_s", "time_s", "score", "channel", "tier",

@@ -1,0 +1,224 @@
+"""The event keys of all memories of one encoder side by side, and what a text scores on them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streammem.core.types import Floats, Question
+from streammem.encoders.base import Encoder
+from streammem.memory.snapshot import MemorySnapshot
+from streammem.memory.store import MemoryStore
+from streammem.query.calibrate import (
+    FAR_OUT,
+    Phrase,
+    Strengths,
+    scale_of,
+    trust,
+    zero_of,
+)
+from streammem.query.elsewhere import Pool, spread_out
+from streammem.query.memories import QueryMemory, QueryOptions
+from streammem.query.ranges import Window, resolve_window
+from streammem.query.rows import FAISS_ROWS, search_rows
+from streammem.storage.event_keys import EventKeys
+
+# Beyond exact sums over all rows, so many of the best are looked at first, then more.
+_FIRST_LOOK = 8192
+# Spans of a very large library that tell what a text usually scores.
+_POOLED_SPANS = 65_536
+_KEPT_TEXTS = 8
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question's windows over the memories of one encoder: spans `[S]` that count."""
+
+    windows: tuple[Window, ...]
+    inside: NDArray[np.bool_]
+    past: NDArray[np.bool_]
+    limited: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """For each memory `[N]`: the most and the least confidence, and the most strength."""
+
+    most: Strengths
+    least: Strengths
+    strength: Strengths
+
+
+class EncoderRows:
+    """Immutable rows of memories made with one encoder, in the order of `keys`."""
+
+    def __init__(self, keys: Sequence[EventKeys], encoder: Encoder) -> None:
+        """Decode the rows of `keys`, which takes four bytes for each of their numbers."""
+        self.keys = tuple(keys)
+        self.encoder = encoder
+        self.place = {key.memory_id: place for place, key in enumerate(self.keys)}
+        dim = encoder.spec.dim
+        nothing = _empty_snapshot(dim)
+        self.light = tuple(_light(key, encoder, nothing) for key in self.keys)
+        rows = np.concatenate([key.codes for key in self.keys]).astype(np.float32)
+        rows *= np.concatenate([key.scales for key in self.keys])[:, None]
+        offsets = np.concatenate([key.offsets for key in self.keys])
+        self.scaled = any(key.scaled for key in self.keys)
+        # A last column of ones in the query adds the offsets, where there are any.
+        self._rows: Floats = np.column_stack((rows, offsets)) if self.scaled else rows
+        counts = [len(key.first_row) for key in self.keys]
+        starts = np.cumsum([0, *(len(key.codes) for key in self.keys)])
+        self._first = np.concatenate(
+            [key.first_row + start for key, start in zip(self.keys, starts[:-1], strict=True)]
+        ).astype(np.int64)
+        self.memory = np.repeat(np.arange(len(self.keys)), counts)
+        self._row_span = np.repeat(
+            np.arange(len(self._first)), np.diff(self._first, append=len(rows))
+        )
+        self.start_s = np.concatenate([key.span_start_s for key in self.keys])
+        self.end_s = np.concatenate([key.span_end_s for key in self.keys])
+        self._blur = np.concatenate(
+            [
+                key.blur if len(key.blur) else np.zeros(n)
+                for key, n in zip(self.keys, counts, strict=True)
+            ]
+        )
+        self._first_span = np.cumsum([0, *counts])
+        self._excess = np.array([key.excess for key in self.keys])
+        # A question needs the strengths of each of its texts a few times.
+        self._kept: dict[str, Strengths] = {}
+        # Of questions without times the windows are the same.
+        self._whole: Asked | None = None
+        self._search = search_rows(self._rows) if len(rows) >= FAISS_ROWS else None
+
+    def asked(self, question: Question, options: QueryOptions) -> Asked:
+        """Which memories, and which of their spans, a question is about."""
+        of_question = (question.start_s, question.end_s, question.relative)
+        times = (*of_question, options.start_s, options.end_s, options.at_s)
+        if any(time is not None for time in times):
+            return self._asked(question, options)
+        if self._whole is None:
+            self._whole = self._asked(question, options)
+        return self._whole
+
+    def _asked(self, question: Question, options: QueryOptions) -> Asked:
+        windows = tuple(resolve_window(question, memory, options) for memory in self.light)
+        limits = np.array([window.limit_s for window in windows])[self.memory]
+        past = self.start_s < limits
+        if not any(window.limited for window in windows):
+            return Asked(windows, past, past, limited=not bool(past.all()))
+        low = np.array([window.start_s for window in windows])[self.memory]
+        high = np.array([window.end_s for window in windows])[self.memory]
+        inside = past & (self.start_s <= high) & (self.end_s >= low)
+        return Asked(windows, inside, past, limited=True)
+
+    def strengths(self, phrase: Phrase) -> Strengths:
+        """About the strength of each span, `[S]`, over the encoder's background alone."""
+        if phrase.text not in self._kept:
+            while len(self._kept) >= _KEPT_TEXTS:
+                del self._kept[next(iter(self._kept))]
+            best = np.maximum.reduceat(self._rows @ self._query(phrase), self._first)
+            self._kept[phrase.text] = self._strengths(phrase, best, self._blur)
+        return self._kept[phrase.text]
+
+    def pooled(self, phrase: Phrase, asked: Asked) -> list[Strengths]:
+        """What each memory adds to a pool of strengths: evenly spaced spans."""
+        if self._search is None:
+            values, places = self.strengths(phrase), self._first_span[1:-1]
+            parts = np.split(values, places)
+            if not asked.past.all():
+                pasts = np.split(asked.past, places)
+                parts = [part[past] for part, past in zip(parts, pasts, strict=True)]
+            return [spread_out(part) for part in parts]
+        spans = np.flatnonzero(asked.past)
+        spans = spans[:: max(1, len(spans) // _POOLED_SPANS)]
+        rows = np.flatnonzero(np.isin(self._row_span, spans))
+        scores = self._rows[rows] @ self._query(phrase)
+        firsts = np.flatnonzero(np.diff(self._row_span[rows], prepend=-1))
+        values = self._strengths(phrase, np.maximum.reduceat(scores, firsts), self._blur[spans])
+        return [values[self.memory[spans] == place] for place in range(len(self.keys))]
+
+    def bounds(self, phrase: Phrase, asked: Asked, wanted: float) -> "Bounds":
+        """How much confidence a phrase can have in each memory.
+
+        Of memories that cannot reach `wanted` nothing more may be known than that.
+        """
+        if self._search is None:
+            values = np.where(asked.inside, self.strengths(phrase), -np.inf)
+            best = self._best_of_memories(values)
+        else:
+            best = self._best_found(phrase, asked, wanted)
+        zero = zero_of(self.encoder, phrase)
+        margin = self._excess / (zero[1] if zero is not None and not self.scaled else 1.0)
+        # Every memory's own part of the pool is small where there are many memories.
+        best = best - Pool(self.pooled(phrase, asked)).shift(np.zeros(0))
+        factor, scale = trust(phrase.known_share), scale_of(self.encoder)
+        seen = np.isfinite(best)
+        most, least = (
+            np.where(seen, factor * scale.confidences(np.maximum(values, -1e6)), 0.0)
+            for values in (best + margin, best - margin)
+        )
+        return Bounds(most, least, best + margin)
+
+    def _best_of_memories(self, values: Strengths) -> Strengths:
+        """The largest value of each memory's spans; none is minus infinity."""
+        best = np.full(len(self.keys), -np.inf)
+        some = np.flatnonzero(np.diff(self._first_span))
+        if some.size:
+            best[some] = np.maximum.reduceat(values, self._first_span[some])
+        return best
+
+    def _best_found(self, phrase: Phrase, asked: Asked, wanted: float) -> Strengths:
+        """The best strength of each memory; below what is wanted, one bound for all."""
+        assert self._search is not None
+        best = np.full(len(self.keys), -np.inf)
+        allowed = asked.inside[self._row_span] if asked.limited else None
+        needed_z = scale_of(self.encoder).strength(wanted)
+        count = _FIRST_LOOK
+        while True:
+            scores, rows = self._search.top(self._query(phrase), count, allowed)
+            spans = self._row_span[rows]
+            found = self._strengths(phrase, scores, np.zeros(len(scores)))
+            np.maximum.at(best, self.memory[spans], found)
+            if len(rows) < count or found[-1] + self._excess.max() < needed_z:
+                break
+            count *= 4
+        return np.maximum(best, float(found[-1])) if len(rows) == count else best
+
+    def _query(self, phrase: Phrase) -> Floats:
+        length = float(np.linalg.norm(phrase.vector))
+        unit = phrase.vector / length if length else phrase.vector
+        query: Floats = np.append(unit, 1.0) if self.scaled else unit
+        return query.astype(np.float32)
+
+    def _strengths(self, phrase: Phrase, scores: Floats, variance: Strengths) -> Strengths:
+        zero = zero_of(self.encoder, phrase)
+        wide = scores.astype(np.float64)
+        if self.scaled or zero is None:
+            return wide
+        mean, deviation = zero
+        blur = np.sqrt(1 + variance / deviation**2) - 1
+        result: Strengths = (wide - mean) / deviation - FAR_OUT * blur
+        return result
+
+
+def _light(key: EventKeys, encoder: Encoder, nothing: MemorySnapshot) -> QueryMemory:
+    """A memory of which only its times are known."""
+    return QueryMemory(
+        memory_id=key.memory_id,
+        source=key.meta.source,
+        snapshot=nothing,
+        encoder=encoder,
+        start_s=key.start_s,
+        end_s=key.end_s,
+        gaps=key.gaps,
+        recorded_at=key.meta.recorded_at,
+        derived={"interval_s": key.interval_s},
+    )
+
+
+def _empty_snapshot(dim: int) -> MemorySnapshot:
+    return MemoryStore(dim, 1 << 20).snapshot()
