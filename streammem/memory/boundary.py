@@ -21,7 +21,12 @@ _LEAST_VARIANCE = 0.5595
 _OTHER_KIND = 4.0
 _CALM_FRAMES = 2
 # A stretch is wild where neighbouring frames differ by this share of what begins an event.
-_WILD_SHARE = 0.5
+_WILD_SHARE = 0.6
+# The same where events have lately been shorter than this on average: noise varies as much, but
+# its scenes last.
+_WILD_SHARE_OF_SHORT, _SHORT_FRAMES = 0.5, 4
+# Events over which their length is averaged.
+_LENGTHS = 8
 _FAR_EVENTS = 8
 # Events that begin with less surprise than this, as in a slow pan, are not scenes to compare with.
 _LEAST_FAR = 0.1
@@ -61,7 +66,8 @@ class BoundaryState(NamedTuple):
 
     `usual_count` frames made `usual_mean` and `usual_variance`; `event_count` surprises made
     `event_mean` and `event_square` (sum of squared deviations); `last` and `second_last` are the
-    changes before; `far_count` frames that began an event surprised by `far_mean`. The first values
+    changes before; `far_count` frames that began an event surprised by `far_mean`; `length` is the
+    mean of the last events' frames. The first values
     are a guess that counts as one frame: high enough not to cut a shaky stream at once, and
     forgotten within the first scene.
     """
@@ -74,8 +80,9 @@ class BoundaryState(NamedTuple):
     event_count: float = 0.0
     last: float = 0.1
     second_last: float = 0.1
-    far_mean: float = 0.24
+    far_mean: float = 0.2
     far_count: float = 1.0
+    length: float = 16.0
 
 
 class BoundaryRule(Protocol):
@@ -132,7 +139,8 @@ class SurpriseBoundary:
 
         Such are the pictures of an album, one frame an action, noise.
         """
-        return state.usual_mean > _WILD_SHARE * max(state.far_mean, _LEAST_FAR)
+        share = _WILD_SHARE_OF_SHORT if state.length < _SHORT_FRAMES else _WILD_SHARE
+        return state.usual_mean > share * max(state.far_mean, _LEAST_FAR)
 
     def step(
         self,
@@ -148,7 +156,7 @@ class SurpriseBoundary:
         distance to the last frame.
         """
         usual_mean, usual_variance, usual_count, mean, square, count = state[:6]
-        last, second_last, far_mean, far_count = state[6:]
+        last, second_last, far_mean, far_count, length = state[6:]
         # After a wild stretch the mean falls before the variance does.
         usual_deviation = min(math.sqrt(usual_variance / _LEAST_VARIANCE), usual_mean / 2)
         usual, prior = usual_mean - _LEAST_MEAN * usual_deviation, self.prior_frames
@@ -162,6 +170,7 @@ class SurpriseBoundary:
         if cut:
             far_count = min(far_count + 1, _FAR_EVENTS)
             far_mean += (surprise - far_mean) / far_count
+            length += (event_frames - length) / _LENGTHS
         cut = cut or event_frames >= longest
         cut = cut or (self.is_wild(state) and event_frames >= limits.wild_frames)
 
@@ -188,7 +197,7 @@ class SurpriseBoundary:
             square += delta * (surprise - mean)
         return cut, BoundaryState(
             usual_mean, usual_variance, usual_count, mean, square, count, change, last,
-            far_mean, far_count,
+            far_mean, far_count, length,
         )  # fmt: skip
 
     def _is_calm(self, change: float, usual: float, event_frames: int) -> bool:

@@ -87,7 +87,9 @@ def test_each_engine_survives_what_is_killed_and_ends_like_one_process(
     assert found.pop("bad.mp4") == ("failed", "not_media")
     assert len(found) == VIDEOS
     assert {error for _, error in found.values()} == {None}
-    assert sum(event["event"] == "retried" for event in events) == 1
+    # A killed actor of Ray may have been between two files.
+    retried = sum(event["event"] == "retried" for event in events)
+    assert retried == 1 or (engine == "ray" and retried == 0)
     assert contents(library) == contents(calm)
     assert leftovers(library) == []
     assert answers(library) == answers(calm)

@@ -78,7 +78,8 @@ class NaiveMemory:
         self.event = NaiveEvent()
         self.usual = (0.1, 0.0009, 1.0)
         self.before = (0.1, 0.1)
-        self.far, self.far_count = 0.24, 1
+        self.far, self.far_count = 0.2, 1
+        self.length = 16.0
         self.wild = 0
         self.next_id = 1
 
@@ -120,6 +121,7 @@ class NaiveMemory:
         if surprising and frames >= s.min_event_frames:
             self.far_count = min(self.far_count + 1, 8)
             self.far += (surprise - self.far) / self.far_count
+            self.length += (frames - self.length) / 8
         self.before = (change, before[0])
         pair, least = max(change, before[0]), min(change, *before)
         own_or_usual = max(mean, own_mean if own else 0.0)
@@ -143,7 +145,7 @@ class NaiveMemory:
         return cut
 
     def _is_wild(self) -> bool:
-        return self.usual[0] > 0.5 * max(self.far, 0.1)
+        return self.usual[0] > (0.5 if self.length < 4 else 0.6) * max(self.far, 0.1)
 
     def _wild_frames(self) -> int:
         share = self.wild / self.plan.spans

@@ -166,6 +166,15 @@ def test_scenes_are_not_wild() -> None:
     assert cuts(frames, wild_frames=1) == truth
 
 
+def test_noise_is_an_album_only_where_events_are_short() -> None:
+    """A change of 0.55 of what begins an event: noise in scenes that last, an album of short ones."""
+    state = BoundaryState(usual_mean=0.275, far_mean=0.5)
+
+    assert not RULE.is_wild(state._replace(length=12.0))
+    assert RULE.is_wild(state._replace(length=3.0))
+    assert RULE.is_wild(state._replace(usual_mean=0.31))
+
+
 def test_wild_events_grow_as_they_take_up_room() -> None:
     """Single frames first, then twice as many at once, step by step."""
     shares = (0, 0.49, 0.5, 0.57, 0.63, 0.7, 0.75)
