@@ -167,7 +167,7 @@ def test_scenes_are_not_wild() -> None:
 
 
 def test_noise_is_an_album_only_where_events_are_short() -> None:
-    """A change of 0.55 of what begins an event: noise in scenes that last, an album of short ones."""
+    """A change of 0.55 of what begins an event: noise in scenes that last, else an album."""
     state = BoundaryState(usual_mean=0.275, far_mean=0.5)
 
     assert not RULE.is_wild(state._replace(length=12.0))
