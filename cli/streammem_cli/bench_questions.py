@@ -79,6 +79,11 @@ def questions(
 
         if format_name is None or question_file is None or videos is None:
             raise UsageError("--format, --questions and --videos go together")
+        if protocol or policy or seeds is not None or tuning or quick or jobs > 1:
+            raise UsageError(
+                "--protocol, --policy, --seeds, --tuning, --quick and --jobs are for event scripts",
+                hint="leave them out; --out keeps what was done",
+            )
         loaded = load_config(
             flags={
                 "ingest.encoder": encoder,

@@ -94,3 +94,14 @@ def test_a_public_benchmark_needs_all_three_parts(streammem: Callable[..., Ran])
 
     assert done.status == 2
     assert "go together" in done.document()["error"]["message"]
+
+
+def test_options_of_event_scripts_are_refused_for_videos(streammem: Callable[..., Ran]) -> None:
+    """Nothing that was asked for is passed over in silence."""
+    videos = ("--format", "mlvu", "--questions", "q.json", "--videos", "videos")
+
+    done = streammem("bench", "questions", *videos, "--seeds", "3")
+
+    assert done.status == 2
+    assert "--seeds" in done.err
+    assert "event scripts" in done.err
