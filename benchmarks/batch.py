@@ -160,9 +160,11 @@ def kill(
     runs, status = 0, -1
     while status != 0 and runs < _GIVE_UP:
         runs += 1
+        # By chance the same file may be struck twice, which is what quarantine is for.
+        command = [*batch_command(videos, library, 2, engine), "--retry-quarantined"]
         process = subprocess.Popen(
-            batch_command(videos, library, 2, engine), stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, text=True, env=harness.command_environment(**ONE_THREAD),
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            env=harness.command_environment(**ONE_THREAD),
         )  # fmt: skip
         # The kills are spread over the files, so that one falls into every part of the batch.
         after = rng.randint(1, max(1, 2 * len(wanted) // max(1, kills)))
