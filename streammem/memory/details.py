@@ -32,8 +32,9 @@ Details = NDArray[np.void]
 Recode = Callable[[Details, Details], None]
 """Writes the fine keys of some details, the first, into the same ones of the next layout."""
 
-# Details whose keys are narrowed in one pass; bounds the scratch.
-_NARROWED_AT_ONCE = 256
+# Details whose keys are narrowed in one pass: a few wide copies of them stay within the scratch
+# that one call may have.
+_NARROWED_AT_ONCE = 32
 
 
 class DetailPool:
@@ -66,7 +67,7 @@ class DetailPool:
         Records move towards the front of the same buffer, block by block, so that the scratch
         does not grow with the pool.
         """
-        before, size = self.records, self.size
+        before, size, used = self.records, self.size, self.nbytes
         self._set_step(self.step + 1)
         for first in range(0, size, _NARROWED_AT_ONCE):
             block = before[first : min(first + _NARROWED_AT_ONCE, size)].copy()
@@ -75,7 +76,8 @@ class DetailPool:
                 if name != "code":
                     target[name] = block[name]
             recode(block, target)
-        self._buffer[size * self.bytes_per_detail :] = 0
+        # No further: what was never used costs the process no memory yet.
+        self._buffer[self.nbytes : used] = 0
 
     @property
     def bytes_per_detail(self) -> int:
