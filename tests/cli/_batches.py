@@ -87,6 +87,22 @@ class Running:
         found = psutil.Process(self.process.pid).children(recursive=True)
         return [one for one in found if _says(one, sign)]
 
+    def kill_a_reader(self, spared: set[str], sign: str = "streammem.runtime.worker") -> str:
+        """Kill a worker that reads a video which is not spared, and say which video that was.
+
+        One between two videos would lose nothing.
+        """
+        while True:
+            for worker in self.workers(sign):
+                # Held still, it cannot finish between the look and the kill.
+                worker.suspend()
+                videos = {file.path for file in worker.open_files() if file.path.endswith(".mp4")}
+                if videos - spared:
+                    worker.kill()
+                    return videos.pop()
+                worker.resume()
+            self.until(lambda event: event["event"] == "started")
+
     def rest(self) -> list[dict[str, Any]]:
         """All its events from the first on; waits for its end."""
         for _ in self._lines():
