@@ -7,14 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streammem.core.types import Floats
-from streammem.memory.belief import LEAST_REACH, RARE_SQUARE, belief, look_error, usual_square
-from streammem.memory.codes import FIT_ONE, FIXED_ONE, Bytes, Fits, RowCode, Wide
-from streammem.memory.signs import FLAT, Looks, SignCode
+from streammem.memory.codes import FIT_ONE, Bytes, Fits, RowCode, Wide
+from streammem.memory.signs import Looks, SignCode
 
 Integers = NDArray[np.int64]
-
-# How often a query may ask for what a look shows (measured, decision record 0016).
-_ASKED_CHANCE = 0.15
 
 
 class KeySet(Protocol):
@@ -133,23 +129,10 @@ class LookKeys:
         return self.code.dim
 
     def cosines(self, unit_query: Floats) -> Floats:
-        """Cosines float32 `[N]` with a unit query `[D]` as far as signs tell; 0 with a zero one.
-
-        Those are posterior means: what a look says beyond where it lies is believed as far as it
-        says more than its error may. The order among looks hardly changes.
-        """
+        """Estimated cosines float32 `[N]` with a unit query `[D]`; 0 with a zero one."""
         if not unit_query.any():
             return np.zeros(self.looks.reach.size, np.float32)
-        own_place, lengths = places(self.looks.reach / FIXED_ONE, unit_query, self.centre)
-        around = self.code.products(self.looks, unit_query, self.centre) - own_place
-        cosine, signs = np.clip(around / lengths, -1, 1), self.code.signs(self.looks.signs.shape[1])
-        usual = usual_square(cosine, signs, self.dim)
-        cosines = own_place + around * belief(
-            cosine, look_error(cosine, signs), usual, RARE_SQUARE, _ASKED_CHANCE
-        )
-        cosines[self.looks.reach == FLAT] = 0
-        result: Floats = cosines.astype(np.float32)
-        return result
+        return self.code.products(self.looks, unit_query, self.centre)
 
     def unit_rows(self) -> Floats:
         """Unit keys float32 `[N D]`."""
@@ -181,15 +164,3 @@ class MixedKeys:
         for rows, keys in self.parts:
             unit[rows] = keys.unit_rows()
         return unit
-
-
-def places(reach: Wide, unit_query: Floats, centre: Wide) -> tuple[Wide, Wide]:
-    """What distances `[N]` from a fixed-point centre `[D]` alone tell of products with a query.
-
-    First the product of each vector with the unit query if it lies across the query's own way
-    from the centre, then the product of both ways' lengths, which bounds the rest.
-    """
-    middle = centre / FIXED_ONE
-    own_place = unit_query @ middle + (1 - middle @ middle - np.square(reach)) / 2
-    way = float(np.sqrt(np.square(unit_query - middle).sum()))
-    return own_place, np.maximum(reach, LEAST_REACH) * max(LEAST_REACH, way)
