@@ -115,7 +115,7 @@ def test_unknown_words_are_listed_and_known_ones_still_count(tower):
 
 
 def test_a_noun_that_was_not_measured_is_a_guess_and_said_to_be_unknown(tower):
-    """Alone it points somewhere; beside a known word it plays no part."""
+    """Alone it points somewhere; beside a colour it plays no part."""
     alone, unknown = tower.embed("two knives")
     beside, both = tower.embed("red knives")
 
@@ -123,6 +123,22 @@ def test_a_noun_that_was_not_measured_is_a_guess_and_said_to_be_unknown(tower):
     assert "knives" in unknown
     assert both == ("knives",)
     assert not beside[:LEARNED].any()
+
+
+def test_a_guess_has_half_a_vote_beside_a_known_noun():
+    """In shares of how much the scores of each vary over the background."""
+    background = np.random.default_rng(2).normal(size=(4000, LEARNED + MEASURED))
+    vectors = np.eye(LEARNED, dtype=np.float32)[: len(WORDS)]
+    precision = np.ones(len(WORDS), np.float32)
+    precision[WORDS["knife"]] = 0
+    tower = TextTower(Nouns(WORDS, vectors, precision), background.astype(np.float32))
+
+    vector, unknown = tower.embed("a dog with red knives")
+    scores = vector[:LEARNED] * background[:, :LEARNED].std(axis=0)
+
+    assert unknown == ("knives",)
+    assert scores[WORDS["knife"]] == pytest.approx(0.5 * scores[WORDS["dog"]], rel=1e-3)
+    assert vector[LEARNED:].any()
 
 
 def test_nothing_known_is_zeros(tower):

@@ -4,6 +4,7 @@ import importlib
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,13 @@ import torch
 
 from streammem.encoders.embedded_tower import ImageTower
 from streammem.encoders.manifest import read_manifest
+from tests.unit._leaning_tokens import leaning_tokens, unit
 
 MODEL = Path(__file__).resolve().parents[2] / "models" / "embedded-v1"
 TRAIN = MODEL / "train"
 MODULES = (
-    "student", "picture_words", "words", "pictures", "teachers", "views", "patches", "train",
-    "export",
+    "student", "picture_words", "words", "pictures", "teachers", "views", "patches", "halves",
+    "optimiser", "train", "export",
 )  # fmt: skip
 SHIPPED_LIMIT_BYTES = 12 * 1024 * 1024
 
@@ -32,7 +34,10 @@ def training(monkeypatch):
 
 
 def test_shipped_tower_equals_the_trained_one(training, tmp_path):
-    """Folding the norms and rounding to half precision moves no coordinate by 1e-3."""
+    """Folding the norms and rounding to half precision moves no coordinate by 1e-3.
+
+    The runtime then has each token lean on those around it and on the whole picture.
+    """
     torch.manual_seed(3)
     tower = training["student"].Tower()
     for part in tower.modules():
@@ -50,9 +55,10 @@ def test_shipped_tower_equals_the_trained_one(training, tmp_path):
 
     with torch.inference_mode():
         scaled = training["train"].scaled(torch.from_numpy(pictures).float() / 255)
-        found = [torch.nn.functional.normalize(each, dim=-1) for each in tower(scaled)]
-    np.testing.assert_allclose(whole, found[0].numpy(), atol=1e-3)
-    np.testing.assert_allclose(tokens, found[1].numpy(), atol=1e-3)
+        found = [unit(each.numpy()) for each in tower(scaled)]
+    np.testing.assert_allclose(whole, found[0], atol=1e-3)
+    leaning = leaning_tokens(*found)
+    np.testing.assert_allclose(tokens, leaning, atol=1e-3)
 
 
 def test_views_follow_from_their_number(training):
@@ -150,6 +156,57 @@ def test_a_piece_says_what_it_shows(training):
 
         assert pieces.maps[place, 0] == pytest.approx(float(values.mean()), rel=1e-3)
         assert pieces.boxes[place, 0] == pytest.approx(float(values.max()) / 255, rel=1e-3)
+
+
+def _squares(student, batch, _rng) -> dict[str, torch.Tensor]:
+    said = student(batch["pixels"])
+    return {"whole": (said["whole"] * batch["wanted"]).sum(1).mean()}
+
+
+def _small_student(training):
+    torch.manual_seed(8)
+    student = training["student"].Student(torch.randn(7, 192), torch.randn(5, 192), 11)
+    # Norms by their running sums: then the halves of a batch give what the batch gives.
+    return student.eval()
+
+
+def test_halves_give_the_gradient_of_the_batch(training):
+    """A thread for each half: the mean of their gradients, and the mean of their losses."""
+    alone, shared = _small_student(training), _small_student(training)
+    generator = _generator(3)
+    batch = {
+        "pixels": torch.randn(8, 3, 64, 64, generator=generator),
+        "wanted": torch.randn(8, 192, generator=generator),
+    }
+
+    expected = _squares(alone, batch, None)["whole"]
+    expected.backward()
+    with ThreadPoolExecutor(2) as pool:
+        halves = training["halves"].Halves(shared, pool)
+        found = [halves.gradients(_squares, batch, (1, 2)) for _ in range(2)]
+
+    wanted = {name: each.grad for name, each in alone.named_parameters() if each.grad is not None}
+    assert wanted
+    for name, each in shared.named_parameters():
+        if name in wanted:
+            torch.testing.assert_close(each.grad, wanted[name], atol=1e-5, rtol=1e-3)
+    assert found[0]["whole"].item() == pytest.approx(expected.item(), abs=1e-5)
+    assert torch.equal(found[0]["whole"], found[1]["whole"])
+
+
+def test_an_orthogonal_update_moves_all_directions_alike(training):
+    """Whatever the gradient's sizes, the update's singular values are about equal."""
+    generator = _generator(4)
+    stretched = torch.randn(24, 40, generator=generator) * torch.logspace(0, 2, 24)[:, None]
+    weight = torch.nn.Parameter(torch.zeros(24, 40))
+    weight.grad = stretched
+
+    with ThreadPoolExecutor(2) as pool:
+        training["optimiser"].Orthogonal([weight], 0.1, pool, momentum=0.9, decay=0.0).step()
+
+    values = torch.linalg.svdvals(weight.detach())
+    assert values.max() < 2.5 * values.min()
+    assert (weight.detach() * stretched).sum() < 0
 
 
 def test_the_rate_rises_stays_and_falls_to_nothing(training):

@@ -15,16 +15,16 @@ from words import Vocabulary
 Floats = NDArray[np.float32]
 
 
-def load_student(checkpoint: Path, vocabulary: Vocabulary) -> Student:
-    """The averaged weights of a checkpoint."""
-    averaged = torch.load(checkpoint, weights_only=True)["averaged"]
-    count, width = averaged["concepts"].shape
+def load_student(checkpoint: Path, vocabulary: Vocabulary, weights: str) -> Student:
+    """The `averaged` weights of a checkpoint, or those of its last step, `student`."""
+    held = torch.load(checkpoint, weights_only=True)[weights]
+    count, width = held["concepts"].shape
     if count != len(vocabulary.concepts):
         raise ValueError(f"{checkpoint} has {count} concepts, the words {len(vocabulary.concepts)}")
     student = Student(
-        torch.zeros(count, width), torch.zeros(CLASSES, width), len(averaged["imitate.weight"])
+        torch.zeros(count, width), torch.zeros(CLASSES, width), len(held["imitate.weight"])
     )
-    student.load_state_dict(averaged)
+    student.load_state_dict(held)
     return student.eval()
 
 

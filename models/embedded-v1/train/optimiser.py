@@ -4,6 +4,9 @@ All directions of a weight matrix then move at one pace, which takes far fewer s
 a short run. Tables of vectors, norms and offsets are left to Adam.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import torch
 
 # Newton-Schulz: coefficients of Jordan and others, 2024 ("Muon"), and how often they are applied.
@@ -17,27 +20,38 @@ class Orthogonal(torch.optim.Optimizer):
     """Nesterov momentum, orthogonalised per weight, for parameters of two or more dimensions."""
 
     def __init__(
-        self, params: list[torch.nn.Parameter], lr: float, *, momentum: float, decay: float
+        self,
+        params: list[torch.nn.Parameter],
+        lr: float,
+        pool: ThreadPoolExecutor,
+        *,
+        momentum: float,
+        decay: float,
     ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "decay": decay})
+        self._pool = pool
 
-    @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """One update of every parameter that has a gradient."""
+        """One update of every parameter that has a gradient, the weights shared out to threads."""
         for group in self.param_groups:
-            for weight in group["params"]:
-                if weight.grad is None:
-                    continue
-                state = self.state[weight]
-                if "mean" not in state:
-                    state["mean"] = torch.zeros_like(weight.grad)
-                mean = state["mean"]
-                mean.mul_(group["momentum"]).add_(weight.grad)
-                ahead = weight.grad + group["momentum"] * mean
-                update = orthogonal(ahead.flatten(1)).reshape(weight.shape)
-                size = _LIKE_ADAM * max(weight.shape[0], weight[0].numel()) ** 0.5
-                weight.mul_(1 - group["lr"] * group["decay"])
-                weight.add_(update, alpha=-group["lr"] * size)
+            moved = [weight for weight in group["params"] if weight.grad is not None]
+            states = [self.state[weight] for weight in moved]
+            list(self._pool.map(_update, moved, states, [group] * len(moved)))
+
+
+@torch.no_grad()
+def _update(weight: torch.nn.Parameter, state: dict[str, Any], group: dict[str, Any]) -> None:
+    gradient = weight.grad
+    assert gradient is not None
+    if "mean" not in state:
+        state["mean"] = torch.zeros_like(gradient)
+    mean = state["mean"]
+    mean.mul_(group["momentum"]).add_(gradient)
+    ahead = gradient + group["momentum"] * mean
+    update = orthogonal(ahead.flatten(1)).reshape(weight.shape)
+    size = _LIKE_ADAM * max(weight.shape[0], weight[0].numel()) ** 0.5
+    weight.mul_(1 - group["lr"] * group["decay"])
+    weight.add_(update, alpha=-group["lr"] * size)
 
 
 def orthogonal(matrix: torch.Tensor) -> torch.Tensor:

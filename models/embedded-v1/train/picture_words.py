@@ -290,18 +290,19 @@ SKIPPED = _set(
 # Frequent words of English that are meant as the thing when they are said of a picture.
 FREQUENT_NOUNS = _set(
     """
-    aircraft animal anybody anyone apple auto baby bag ball barrel baseball basketball bat
-    bear bed beef bench bird boat book bottle bowl box boy brain bread bridge buffalo
-    building bus cabinet camera cap car castle cat cathedral cattle chain chair cheese
-    chicken child children church city clock clothes clothing coast coffee computer corn
-    crowd crown cup desk dog dollar door drawing dress drink driver eagle factory fan fish
-    flower food football forest fox fruit furniture girl glass guitar gun guy helicopter
-    highway horse house human jean jersey jet kid lady laptop library lion machine magazine
-    man meat men metal milk missile monitor mosque mountain orange painting palace pan paper
-    people person phone piano pizza plane plant plastic plate player prison radio restaurant
-    rice river road robin rocket room rose salt screen seat ship shop shore sign snake
-    speaker street suit sushi table tank tea telephone television temple theater theatre tie
-    tiger tool tower track trail train tree truck tv valley van vehicle vessel villa watch
-    water weapon website wheel wine wolf woman women worker adult persons somebody someone
+    adult aircraft animal anybody anyone apple auto baby bag ball barrel baseball basketball bat
+    bear bed beef bench bin bird boat book bottle bowl box boy brain bread bridge buffalo building
+    bus cabinet camera cap car castle cat cathedral cattle chain chair cheese chicken child
+    children church city clock clothes clothing coast coffee computer corn crowd crown cup dam
+    desk dog dollar door drawing dress drink driver eagle factory fan fish flower food football
+    forest fox fruit furniture girl glass guitar gun guy helicopter highway horse house human iron
+    jean jersey jet kid lady laptop library lion machine magazine man meat men metal milk missile
+    monitor mosque mountain office orange painting palace pan paper people person persons phone
+    piano pitcher pizza plane plant plastic plate player pole prison rabbit radio remote
+    restaurant rice river road robin rocket roof room rose salt screen seat ship shop shore sign
+    ski snake somebody someone speaker stage store street suit sushi swing table tank tea
+    telephone television temple theater theatre tie tiger tool tower track trail train tree truck
+    tv valley van vehicle vessel villa watch water weapon website wheel wine wing wolf woman women
+    worker
     """
 )

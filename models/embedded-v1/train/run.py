@@ -26,8 +26,14 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=Plan().steps)
     parser.add_argument("--small-share", type=float, default=Plan().small_share)
+    parser.add_argument("--decay-from", type=float, default=Plan().decay_from)
     options = parser.parse_args()
-    plan = replace(Plan(), steps=options.steps, small_share=options.small_share)
+    plan = replace(
+        Plan(),
+        steps=options.steps,
+        small_share=options.small_share,
+        decay_from=options.decay_from,
+    )
     digests = decode_pictures(options.pictures, options.work)
     detect(options.work, options.teachers)
     record = {"plan": asdict(plan), "pictures": digests}

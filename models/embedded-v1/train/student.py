@@ -104,7 +104,10 @@ class Student(nn.Module):
         """Scores of the classifier's classes, before the softmax."""
         return self.scale_of_classes.exp() * vectors @ functional.normalize(self.singles, dim=-1).T
 
-    def concept_logits(self, vectors: torch.Tensor) -> torch.Tensor:
-        """Scores of concepts, before the sigmoid."""
-        units = functional.normalize(self.concepts, dim=-1)
-        return self.scale_of_concepts.exp() * vectors @ units.T + self.offsets
+    def concept_logits(
+        self, vectors: torch.Tensor, which: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Scores of all concepts or of some, before the sigmoid."""
+        rows = slice(None) if which is None else which
+        units = functional.normalize(self.concepts[rows], dim=-1)
+        return self.scale_of_concepts.exp() * vectors @ units.T + self.offsets[rows]

@@ -1,20 +1,24 @@
 """Trains the student; started again it goes on from its last checkpoint.
 
 Losses of one view: the classifier's distribution over 1,000 classes for the whole and for each
-token, its feature map, the detector's boxes for the whole and for each token, and presence of
-every concept for the whole and for some tokens.
+token, its feature map, presence of the detector's classes for each token, and presence of every
+concept, from both teachers, for the whole and for some tokens.
 """
 
 import json
 import math
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from halves import HALVES, Halves, keep_memory
 from optimiser import Orthogonal
 from patches import lay_pieces
+from picture_words import COCO_NAMES
 from student import DIM, Student
 from teachers import MAP_CHANNELS, Classifier
 from torch import nn
@@ -44,7 +48,6 @@ class Plan:
     average: float = 0.998
     seed: int = 7
     workers: int = 2
-    threads: int = 1
     save_every: int = 100
 
     def rate_at(self, step: int) -> float:
@@ -70,6 +73,7 @@ class Targets(nn.Module):
             held[row, list(leaves)] = 1.0
         self.register_buffer("of_classes", held[:, :CLASSES].T.contiguous())
         self.register_buffer("of_others", held[:, CLASSES:].T.contiguous())
+        self.detected = torch.tensor([vocabulary.words[name] for name in COCO_NAMES])
         matrix, offset = teacher.head()
         self.register_buffer("matrix", torch.from_numpy(matrix))
         self.register_buffer("offset", torch.from_numpy(offset))
@@ -84,12 +88,19 @@ class Targets(nn.Module):
         """Per concept how surely it is shown `[B C]`, and where that is known."""
         known = words != UNKNOWN
         shown = torch.where(known, words.float(), torch.zeros(()))
-        missed = (1 - torch.cat([boxes, shown], dim=1)).clamp_min(1e-4).log() @ self.of_others
-        summed = (probabilities @ self.of_classes).clamp(0, 1)
-        target = torch.maximum(summed, 1 - missed.exp())
+        absent = (1 - torch.cat([boxes, shown], dim=1)).clamp_min(1e-4)
+        missed, summed = absent.log() @ self.of_others, probabilities @ self.of_classes
+        target = torch.maximum(summed.float().clamp(0, 1), 1 - missed.float().exp())
         doubtful = torch.cat([torch.zeros_like(boxes), (~known).float()], dim=1)
         unsure = doubtful @ self.of_others > 0
         return target, ~(unsure & (target < 0.5))
+
+    def detected_in_parts(self, probabilities: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
+        """Presence in parts of pictures of the concepts that the detector has a name for."""
+        of_boxes = self.of_others[: boxes.shape[-1], self.detected]
+        missed = (1 - boxes).clamp_min(1e-4).log() @ of_boxes
+        summed = (probabilities @ self.of_classes[:, self.detected]).float().clamp(0, 1)
+        return torch.maximum(summed, 1 - missed.float().exp())
 
     def presence_of_parts(
         self, probabilities: torch.Tensor, boxes: torch.Tensor
@@ -118,17 +129,20 @@ def first_vectors(vocabulary: Vocabulary, seed: int) -> tuple[torch.Tensor, torc
 
 
 def losses(
-    student: Student, targets: Targets, batch: dict[str, torch.Tensor], rng: torch.Generator
+    targets: Targets, student: Student, batch: dict[str, torch.Tensor], rng: torch.Generator
 ) -> dict[str, torch.Tensor]:
     """The weighted parts of the loss of one batch of views, some patched, and mosaics of them."""
     batch, pieces = lay_pieces(batch, rng)
+    # Sums of bits over leaves: half precision is exact enough for a target.
+    in_short = torch.autocast("cpu", torch.bfloat16)
+    presence_of, presence_of_parts = in_short(targets.presence), in_short(targets.presence_of_parts)
     views = len(batch["pixels"])
     quarters = int(MOSAICS * views) * 4
     pixels = scaled(relit(batch["pixels"], rng))
-    with torch.autocast("cpu", torch.bfloat16):
+    with in_short:
         said = student(torch.cat([pixels, _mosaic(pixels[:quarters])]))
     teacher_map = batch["map"].float()
-    with torch.autocast("cpu", torch.bfloat16):
+    with in_short:
         token_truth = targets.token_logits(teacher_map).float().softmax(-1)
         piece_truth = targets.token_logits(pieces.maps).float().softmax(-1)
     truth = batch["logits"].softmax(-1)
@@ -145,8 +159,8 @@ def losses(
     )
     guess = functional.relu(said["map"][:views].float())
     parts["map"] = 1.0 * functional.mse_loss(guess, teacher_map) / teacher_map.var().clamp_min(1e-3)
-    presence, known = targets.presence(truth, batch["whole_boxes"], batch["words"])
-    _add_pieces(presence, known, targets.presence_of_parts(piece_truth, pieces.boxes))
+    presence, known = presence_of(truth, batch["whole_boxes"], batch["words"])
+    _add_pieces(presence, known, presence_of_parts(piece_truth, pieces.boxes))
     parts["concepts"] = 0.1 * _presence(
         student.concept_logits(said["whole"][:views]), presence, known
     )
@@ -161,10 +175,14 @@ def losses(
     )
     all_truth, all_boxes = torch.cat([token_truth, mosaic_truth]), torch.cat([boxes, mosaic_boxes])
     rows = torch.arange(len(picked))[:, None]
-    presence, known = targets.presence_of_parts(
+    presence, known = presence_of_parts(
         all_truth[rows, picked].flatten(0, 1), all_boxes[rows, picked].flatten(0, 1)
     )
     logits = student.concept_logits(said["tokens"][rows, picked].flatten(0, 1))
+    shown = in_short(targets.detected_in_parts)(all_truth, all_boxes)
+    logits_of_detected = student.concept_logits(said["tokens"], targets.detected)
+    each = functional.binary_cross_entropy_with_logits(logits_of_detected, shown, reduction="none")
+    parts["detected"] = 0.1 * each.sum(-1).mean()
     parts["token_concepts"] = 0.1 * _presence(logits, presence, known)
     return parts
 
@@ -182,7 +200,7 @@ def scaled(pixels: torch.Tensor) -> torch.Tensor:
     """Values up to 1 as what the tower takes."""
     mean = torch.tensor(MEAN).reshape(1, 3, 1, 1)
     std = torch.tensor(STD).reshape(1, 3, 1, 1)
-    return ((pixels - mean) / std).contiguous(memory_format=torch.channels_last)
+    return pixels.sub(mean).div_(std).contiguous(memory_format=torch.channels_last)
 
 
 def _mosaic(pixels: torch.Tensor) -> torch.Tensor:
@@ -215,13 +233,16 @@ def _presence(logits: torch.Tensor, truth: torch.Tensor, known: torch.Tensor) ->
 def train(work: Path, weights: Path, plan: Plan) -> Path:
     """Run all steps, and return the file with the averaged weights."""
     torch.manual_seed(plan.seed)
-    torch.set_num_threads(plan.threads)
+    torch.set_num_threads(1)
+    keep_memory()
     vocabulary = load_vocabulary(work, weights)
     concepts, singles = first_vectors(vocabulary, plan.seed)
     student = Student(concepts, singles, MAP_CHANNELS).to(memory_format=torch.channels_last)
     targets = Targets(vocabulary, Classifier(weights))
     averaged = {name: value.detach().clone() for name, value in student.state_dict().items()}
-    optimisers = _optimisers(student, plan)
+    pool = ThreadPoolExecutor(HALVES, initializer=torch.set_num_threads, initargs=(1,))
+    optimisers = _optimisers(student, plan, pool)
+    halves, losses_of = Halves(student, pool), partial(losses, targets)
     path, first = work / "checkpoint.pt", 0
     if path.is_file():
         state = torch.load(path, weights_only=True)
@@ -232,13 +253,11 @@ def train(work: Path, weights: Path, plan: Plan) -> Path:
     start = time.perf_counter()
     with (work / "log.jsonl").open("a", encoding="utf-8") as log:
         for step, batch in enumerate(_batches(work, weights, plan, first), first):
-            rng = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)
             for optimiser in optimisers:
-                optimiser.zero_grad(set_to_none=True)
                 for group in optimiser.param_groups:
                     group["lr"] = plan.rate_at(step)
-            parts = losses(student, targets, batch, rng)
-            torch.stack(list(parts.values())).sum().backward()
+            seed = HALVES * (plan.seed * 1_000_003 + step)
+            parts = halves.gradients(losses_of, batch, (seed, seed + 1))
             nn.utils.clip_grad_norm_(student.parameters(), 2.0)
             for optimiser in optimisers:
                 optimiser.step()
@@ -253,13 +272,15 @@ def train(work: Path, weights: Path, plan: Plan) -> Path:
     return path
 
 
-def _optimisers(student: Student, plan: Plan) -> list[torch.optim.Optimizer]:
+def _optimisers(
+    student: Student, plan: Plan, pool: ThreadPoolExecutor
+) -> list[torch.optim.Optimizer]:
     convolutions = [p for p in student.tower.parameters() if p.ndim > 1]
     own = {id(p) for p in convolutions}
     tables = [p for p in student.parameters() if p.ndim > 1 and id(p) not in own]
     rest = [p for p in student.parameters() if p.ndim <= 1]
     return [
-        Orthogonal(convolutions, plan.rate, momentum=0.9, decay=plan.decay),
+        Orthogonal(convolutions, plan.rate, pool, momentum=0.9, decay=plan.decay),
         torch.optim.AdamW(
             [{"params": tables, "weight_decay": plan.decay}, {"params": rest, "weight_decay": 0.0}],
             lr=plan.rate,
