@@ -6,6 +6,7 @@ kernel that multiplies cannot change a decision.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
@@ -198,6 +199,19 @@ class RowCode:
         values = self.values(codes)
         values *= inverse_lengths(square_sum)[:, None]
         return self.rotate_back(values)
+
+
+def rotated_by_each(row: Wide, dim: int, seeds: Sequence[int]) -> Wide:
+    """One row `[D]` of integers as codes of few bits rotate it under each seed, `[S * D]`.
+
+    The same bits as one call of `RowCode.rotate` for each seed give, in one transform a round.
+    """
+    rows: Wide = np.broadcast_to(row, (len(seeds), dim))
+    for part in range(_ROUNDS):
+        shuffles = [_shuffle(dim, seed, part) for seed in seeds]
+        shuffled = [one[order] * signs for one, (order, signs) in zip(rows, shuffles, strict=True)]
+        rows = _hadamard(np.stack(shuffled), dim)
+    return rows.reshape(-1)
 
 
 @lru_cache(maxsize=64 * _ROUNDS)

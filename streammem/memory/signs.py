@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streammem.core.types import Floats
-from streammem.memory.codes import FIXED_ONE, RowCode, Wide
+from streammem.memory.codes import FIXED_ONE, RowCode, Wide, rotated_by_each
 
 Limbs = NDArray[np.uint64]
 Fits = NDArray[np.uint8]
@@ -153,6 +153,9 @@ class SignCode:
         return rows
 
     def _rotated(self, rows: Wide) -> Wide:
+        if rows.shape[0] == 1:
+            seeds = range(self.seed, self.seed + self.rotations)
+            return rotated_by_each(rows[0], self.dim, seeds)[None]
         return np.concatenate([code.rotate(rows) for code in self._turns()], axis=1)
 
     def _turns(self) -> list[RowCode]:

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from streammem.memory.codes import BIT_WIDTHS, FIT_ONE, FIXED_ONE, RowCode, to_fixed_point
+from streammem.memory.codes import (
+    BIT_WIDTHS,
+    FIT_ONE,
+    FIXED_ONE,
+    RowCode,
+    rotated_by_each,
+    to_fixed_point,
+)
 from streammem.memory.keys import CodedKeys
 
 # Root mean square error of a unit row: Max's distortion of a normal coordinate, and of the
@@ -33,6 +40,17 @@ def test_to_fixed_point_does_not_depend_on_the_batch(dim: int) -> None:
 
     assert all(np.array_equal(together[i], to_fixed_point(frames[i : i + 1])[0]) for i in range(65))
     assert np.array_equal(together[3:], to_fixed_point(frames[3:]))
+
+
+@pytest.mark.parametrize("dim", [1, 7, 128, 416, 1152])
+def test_one_row_under_several_seeds_has_the_bits_of_each(dim: int) -> None:
+    """Together they are only faster."""
+    row = to_fixed_point(rows(1, dim))
+
+    together = rotated_by_each(row[0], dim, (3, 4, 9))
+
+    apart = [RowCode(dim, 1, seed).rotate(row)[0] for seed in (3, 4, 9)]
+    assert together.tobytes() == np.concatenate(apart).tobytes()
 
 
 @pytest.mark.parametrize("bits", BIT_WIDTHS)
