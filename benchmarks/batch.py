@@ -1,12 +1,15 @@
-"""Measures `streammem batch` on small rendered videos, and breaks it in every way it may break.
+r"""Measures `streammem batch` on small rendered videos, and breaks it in every way it may break.
 
     python benchmarks/batch.py --files 1000 --part speed
-    python benchmarks/batch.py --files 200 --part kills
+    python benchmarks/batch.py --files 200 --part kills nodes disk \
+        --out benchmarks/results/batch-kills.json
 
 Parts: `speed` runs one and two workers of each engine, one thread each, then the same command
-again; `kills` kills workers, the driver, with Ray the raylet, at random moments; `disk` fills a
-small tmpfs (needs the right to mount one). After each the memories must equal those of an
-undisturbed run, and no source may have been read to its end twice.
+again; `kills` kills workers, the driver, with Ray the raylet, at random moments; `nodes` kills
+nodes of a Ray cluster that was there before (all on this machine); `disk` fills a small tmpfs
+(needs the right to mount one). After each the memories must equal those of an undisturbed run, no
+source may have been read to its end twice, and whatever a broken run leaves behind must be
+readable: whole, or known to be unfinished.
 """
 
 import argparse
@@ -20,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +34,8 @@ import psutil
 RATE_HZ, SIZE_PX, DURATION_S = 8, 64, 4.0
 PLAIN = ("--no-audio", "--no-ocr", "--encoder", "descriptor")
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
-PARTS = ("speed", "kills", "disk")
+PARTS = ("speed", "kills", "nodes", "disk")
+NODE_KILLS, NODE_STORE_BYTES = 3, 80 * 1024 * 1024
 _LONG_AGO = 1.6e9
 _GIVE_UP = 60
 
@@ -40,7 +44,7 @@ def main() -> int:
     """Run the parts that are asked for and write one document; 1 where anything differs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--files", type=int, default=200)
-    parser.add_argument("--part", choices=(*PARTS, "all"), default="all")
+    parser.add_argument("--part", choices=PARTS, nargs="+", default=list(PARTS))
     parser.add_argument("--kills", type=int, default=12)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--no-ray", action="store_true", help="leave the engine ray out")
@@ -57,19 +61,21 @@ def main() -> int:
         calm = folder / "calm"
         run_batch(videos, calm, jobs=2)
         wanted = contents(calm)
-        parts = PARTS if options.part == "all" else (options.part,)
-        if "speed" in parts:
+        if "speed" in options.part:
             result["speed"] = [speed(videos, folder, engine, wanted) for engine in engines]
             print(harness.table(result["speed"]))
-        if "kills" in parts:
+        if "kills" in options.part:
             rng = random.Random(options.seed)
             result["kills"] = [kill(videos, folder, e, kills, rng, wanted) for e in engines]
             print(harness.table(result["kills"]))
-        if "disk" in parts:
-            result["disk"] = fill_disk(videos, folder, wanted)
-            print(harness.table([result["disk"]]))
+        if "nodes" in options.part and "ray" in engines:
+            result["nodes"] = [lose_nodes(videos, folder, wanted)]
+            print(harness.table(result["nodes"]))
+        if "disk" in options.part:
+            result["disk"] = [fill_disk(videos, folder, engine, wanted) for engine in engines]
+            print(harness.table(result["disk"]))
     harness.write_result(options.out, result)
-    rows = [*result.get("speed", []), *result.get("kills", []), result.get("disk", {})]
+    rows = [row for part in options.part for row in result.get(part, [])]
     return int(any(row.get("equal") is False for row in rows))
 
 
@@ -100,26 +106,42 @@ def batch_command(videos: Path, library: Path, jobs: int, engine: str) -> list[s
     )  # fmt: skip
 
 
-def run_batch(videos: Path, library: Path, *, jobs: int, engine: str = "local") -> float:
-    """Wall seconds of a whole run.
+def run_batch(
+    videos: Path, library: Path, *, jobs: int, engine: str = "local"
+) -> tuple[float, float | None]:
+    """Wall seconds of a whole run, and those before the first video was taken up.
 
     Raises:
-        subprocess.CalledProcessError: it did not end well.
+        RuntimeError: it did not end well.
     """
-    begun_at = time.perf_counter()
-    subprocess.run(
-        batch_command(videos, library, jobs, engine), check=True, capture_output=True,
+    begun_at, started_s = time.perf_counter(), None
+    process = start(videos, library, jobs, engine)
+    for event in events(process):
+        if started_s is None and event["event"] == "started":
+            started_s = time.perf_counter() - begun_at
+    if process.wait():
+        raise RuntimeError(f"the batch ended with {process.returncode}")
+    return time.perf_counter() - begun_at, started_s
+
+
+def start(
+    videos: Path, library: Path, jobs: int, engine: str, *more: str
+) -> "subprocess.Popen[str]":
+    """A batch that has begun."""
+    return subprocess.Popen(
+        [*batch_command(videos, library, jobs, engine), *more],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         env=harness.command_environment(**ONE_THREAD),
     )  # fmt: skip
-    return time.perf_counter() - begun_at
 
 
 def contents(library: Path) -> dict[str, Any]:
     """Everything of each memory that must be equal, however it came about."""
+    from streammem.storage.library import LibraryFolder
     from streammem.storage.memory_file import read_memory
 
     found = {}
-    for path in sorted(library.glob("*.smem")):
+    for path in LibraryFolder(library).paths():
         stored = read_memory(path)
         progress = stored.progress
         found[path.stem] = (
@@ -129,15 +151,37 @@ def contents(library: Path) -> dict[str, Any]:
     return found
 
 
+def half_memories(library: Path, wanted: dict[str, Any]) -> int:
+    """How many memories of a broken run say that they are whole and are not.
+
+    Raises:
+        StreamMemError: one cannot be read.
+    """
+    return sum(
+        memory[2] != "running" and memory != wanted[name]
+        for name, memory in contents(library).items()
+    )
+
+
+def leftovers(library: Path) -> int:
+    """How many memories were begun and never got their name."""
+    return len(list(library.glob(".*.smem.new")))
+
+
 def speed(videos: Path, folder: Path, engine: str, wanted: dict[str, Any]) -> dict[str, Any]:
     """One worker, two workers, and the second command over what is there."""
-    one_s = run_batch(videos, folder / f"{engine}-1", jobs=1, engine=engine)
+    one_s, one_begins_s = run_batch(videos, folder / f"{engine}-1", jobs=1, engine=engine)
     library = folder / f"{engine}-2"
-    two_s = run_batch(videos, library, jobs=2, engine=engine)
-    again_s = run_batch(videos, library, jobs=2, engine=engine)
+    two_s, two_begins_s = run_batch(videos, library, jobs=2, engine=engine)
+    again_s, _ = run_batch(videos, library, jobs=2, engine=engine)
+    assert one_begins_s is not None
+    assert two_begins_s is not None
     return {
         "engine": engine, "files": len(wanted), "one_worker_s": one_s, "two_workers_s": two_s,
-        "times_as_fast": one_s / two_s, "again_s": again_s, "equal": contents(library) == wanted,
+        "times_as_fast": one_s / two_s,
+        "one_begins_s": one_begins_s, "two_begin_s": two_begins_s,
+        "times_as_fast_once_begun": (one_s - one_begins_s) / (two_s - two_begins_s),
+        "again_s": again_s, "equal": contents(library) == wanted,
     }  # fmt: skip
 
 
@@ -157,15 +201,11 @@ def kill(
     victims = ["driver", "worker"] + (["raylet"] if engine == "ray" else [])
     made: Counter[str] = Counter()
     done: Counter[str] = Counter()
-    runs, status = 0, -1
+    runs, halves, status = 0, 0, -1
     while status != 0 and runs < _GIVE_UP:
         runs += 1
         # By chance the same file may be struck twice, which is what quarantine is for.
-        command = [*batch_command(videos, library, 2, engine), "--retry-quarantined"]
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            env=harness.command_environment(**ONE_THREAD),
-        )  # fmt: skip
+        process = start(videos, library, 2, engine, "--retry-quarantined")
         # The kills are spread over the files, so that one falls into every part of the batch.
         after = rng.randint(1, max(1, 2 * len(wanted) // max(1, kills)))
         for event in events(process):
@@ -177,10 +217,45 @@ def kill(
                 done[victim] += strike(process, victim, rng)
                 after = rng.randint(1, max(1, 2 * len(wanted) // max(1, kills)))
         status = process.wait()
+        halves += half_memories(library, wanted)
+    twice, left = sum(count > 1 for count in made.values()), leftovers(library)
+    same = contents(library) == wanted
     return {
         "engine": engine, "files": len(wanted), "runs": runs, "kills": dict(done),
-        "status": status, "twice": sum(count > 1 for count in made.values()),
-        "equal": status == 0 and contents(library) == wanted and max(made.values()) == 1,
+        "status": status, "twice": twice, "half": halves, "leftovers": left,
+        "equal": status == 0 and same and not (twice or halves or left),
+    }  # fmt: skip
+
+
+def lose_nodes(videos: Path, folder: Path, wanted: dict[str, Any]) -> dict[str, Any]:
+    """A batch on two nodes of a cluster; three times one is killed and another one joins."""
+    from ray.cluster_utils import Cluster
+
+    node = {"object_store_memory": NODE_STORE_BYTES}
+    cluster = Cluster(head_node_args={"num_cpus": 0, "include_dashboard": False, **node},
+                      initialize_head=True)  # fmt: skip
+    nodes = [cluster.add_node(num_cpus=1, **node) for _ in range(2)]
+    library = folder / "nodes"
+    process = start(videos, library, 2, "ray", "--ray-address", cluster.address)
+    made: Counter[str] = Counter()
+    blamed = done = killed = 0
+    for event in events(process):
+        blamed += event["event"] in ("retried", "quarantined", "item_failed")
+        if event["event"] == "item_done":
+            done += 1
+            made[event["source"]] += event["result"]["status"] in ("done", "resumed")
+        if killed < NODE_KILLS and done > (killed + 1) * len(wanted) // (NODE_KILLS + 2):
+            nodes.pop(0).kill_raylet()
+            nodes.append(cluster.add_node(num_cpus=1, **node))
+            killed += 1
+    status = process.wait()
+    cluster.shutdown()
+    twice, left = sum(count > 1 for count in made.values()), leftovers(library)
+    halves, same = half_memories(library, wanted), contents(library) == wanted
+    return {
+        "engine": "ray at an address", "files": len(wanted), "nodes_killed": killed,
+        "status": status, "blamed": blamed, "twice": twice, "half": halves, "leftovers": left,
+        "equal": status == 0 and same and not (blamed or twice or halves or left),
     }  # fmt: skip
 
 
@@ -211,41 +286,43 @@ def command_of(process: psutil.Process) -> str:
         return ""
 
 
-def fill_disk(videos: Path, folder: Path, wanted: dict[str, Any]) -> dict[str, Any]:
+def fill_disk(videos: Path, folder: Path, engine: str, wanted: dict[str, Any]) -> dict[str, Any]:
     """A disk with room for half of the memories; the same command once there is more."""
-    place = folder / "disk"
+    place = folder / f"disk-{engine}"
     place.mkdir()
     needed = sum(path.stat().st_size for path in (folder / "calm").glob("*.smem"))
     mount = ["mount", "-t", "tmpfs", "-o", f"size={needed // 2}", "tmpfs", str(place)]
     mounted = subprocess.run(mount, capture_output=True, check=False)
     if mounted.returncode:
-        return {"skipped": mounted.stderr.decode().strip()}
+        return {"engine": engine, "skipped": mounted.stderr.decode().strip()}
     try:
         library = place / "library"
-        first = finish(videos, library)
+        first = finish(videos, library, engine)
+        halves = half_memories(library, wanted)
         subprocess.run(
             ["mount", "-o", f"remount,size={4 * needed + 2**26}", str(place)], check=True
         )
-        codes = Counter((r["error"] or {}).get("code", "none") for r in first.values())
-        second = finish(videos, library)
+        codes = Counter((result["error"] or {}).get("code", "none") for result in first.values())
+        second = finish(videos, library, engine)
         good = all(result["error"] is None for result in second.values())
+        before = {name for name, result in first.items() if result["status"] == "done"}
+        twice = sum(second[name]["status"] != "unchanged" for name in before)
+        same, left = contents(library) == wanted, leftovers(library)
         return {
-            "files": len(wanted), "room_bytes": needed // 2, "first": dict(codes),
-            "equal": good and contents(library) == wanted,
+            "engine": engine, "files": len(wanted), "room_bytes": needed // 2,
+            "first": dict(codes), "twice": twice, "half": halves, "leftovers": left,
+            "equal": good and same and not (twice or halves or left),
         }  # fmt: skip
     finally:
         subprocess.run(["umount", "-l", str(place)], check=False)
 
 
-def finish(videos: Path, library: Path) -> dict[str, Any]:
+def finish(videos: Path, library: Path, engine: str) -> dict[str, Any]:
     """A run to its end, whatever that is; the result of each source."""
-    command: Sequence[str] = batch_command(videos, library, 2, "local")
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False,
-        env=harness.command_environment(**ONE_THREAD),
-    )  # fmt: skip
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    return {line["source"]: line["result"] for line in lines if line.get("result")}
+    process = start(videos, library, 2, engine)
+    found = {event["source"]: event["result"] for event in events(process) if event.get("result")}
+    process.wait()
+    return found
 
 
 if __name__ == "__main__":

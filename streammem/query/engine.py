@@ -1,7 +1,7 @@
 """The question engine: a parsed question and the memories asked become findings."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -53,15 +53,33 @@ def find(
     stands for memories of the library that were not opened.
     """
     inquiry = Inquiry.open(question, memories, options, elsewhere)
-    notes = [note for view in inquiry.views for note in view.window.notes]
-    if not inquiry.views:
-        notes.append("there is no memory that holds anything")
-        return Findings(notes=tuple(notes))
-    inside = [view for view in inquiry.views if view.window.inside]
-    if not inside:
+    return decide(inquiry, [said_by(inquiry, view) for view in inquiry.views])
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one memory has to say: notes on its window; no outcome where nothing of it is asked."""
+
+    notes: tuple[str, ...]
+    outcome: Outcome | None
+
+
+def said_by(inquiry: Inquiry, view: View) -> Said:
+    """What one of the memories asked has to say; of the others it needs their pools alone."""
+    inside = view.window.inside
+    return Said(view.window.notes, _operator(inquiry.question)(inquiry, view) if inside else None)
+
+
+def decide(inquiry: Inquiry, said: Sequence[Said]) -> Findings:
+    """What all memories asked have to say together; `inquiry` may have no views of its own."""
+    question, options, elsewhere = inquiry.question, inquiry.options, inquiry.elsewhere
+    notes = [note for one in said for note in one.notes]
+    if not said:
+        return Findings(notes=("there is no memory that holds anything",))
+    outcomes = [one.outcome for one in said if one.outcome is not None]
+    if not outcomes:
         findings = Findings(notes=tuple(dict.fromkeys((*question.notes, *notes))))
         return _with_explanation(inquiry, findings)
-    outcomes = [_operator(question)(inquiry, view) for view in inside]
     outcome = _weighed(_combine(question, outcomes, elsewhere), options)
     unknown = _unknown_notes(outcome)
     findings = to_findings(inquiry, outcome, (*unknown, *question.notes, *notes))
@@ -150,6 +168,8 @@ def _operator(question: Question) -> Operator:
         return choose
     if question.intent in _WORDS or question.asked in _WORDS:
         return _telling
+    if question.negated and question.intent == "when":
+        return operators.when_not
     special = _special(question)
     if special is not None:
         return _composed(special) if question.relation in _RELATIVE else special

@@ -20,7 +20,7 @@ def explained(inquiry: Inquiry, findings: Findings) -> dict[str, Any]:
     plan.pop("notes", None)
     return {
         "plan": plan,
-        "memories": [_memory(view) for view in inquiry.views],
+        "memories": [memory_facts(view) for view in inquiry.views],
         "min_confidence": inquiry.options.min_confidence,
         "asked_at_s": inquiry.options.at_s,
         "searches": inquiry.searches,
@@ -34,7 +34,8 @@ def explained(inquiry: Inquiry, findings: Findings) -> dict[str, Any]:
     }
 
 
-def _memory(view: View) -> dict[str, Any]:
+def memory_facts(view: View) -> dict[str, Any]:
+    """What an explanation says of one memory that was asked."""
     background = view.memory.encoder.background()
     return {
         "memory_id": view.memory.memory_id,

@@ -27,7 +27,7 @@ from streammem.query.moments import (
     rank_spans,
 )
 from streammem.query.ranges import Window, resolve_window
-from streammem.query.told import SIGHT_MARGIN, Told, told
+from streammem.query.told import SIGHT_MARGIN, Told, told, within
 
 # Words less like the phrase than this are not even candidates.
 NEAR_CONFIDENCE = 0.2
@@ -106,23 +106,32 @@ class Inquiry:
         """Strength z of every span for a text, over the background and the other memories."""
         index = next(n for n, other in enumerate(self.views) if other.memory is view.memory)
         if (text, index) not in self._shifted:
-            if text not in self._own:
-                self._own[text] = [
-                    strengths(other.memory, self.phrase(other, text)) for other in self.views
-                ]
-            shift = self._pool(view, text).shift(self._pooled(index, text))
-            self._shifted[text, index] = self._own[text][index] - shift
+            pool = self._pool(view, text)
+            shift = pool.shift(self._pooled(index, text))
+            self._shifted[text, index] = self._owned(text)[index] - shift
         return self._shifted[text, index]
+
+    def pooled(self, digest: str, text: str) -> list[tuple[View, Strengths]]:
+        """What each memory made with one encoder adds to the pool of a text."""
+        return [
+            (view, self._pooled(place, text))
+            for place, view in enumerate(self.views)
+            if view.memory.encoder.spec.digest == digest
+        ]
+
+    def _owned(self, text: str) -> list[Strengths]:
+        """The strengths of a text in each memory, against the background alone."""
+        if text not in self._own:
+            self._own[text] = [
+                strengths(other.memory, self.phrase(other, text)) for other in self.views
+            ]
+        return self._own[text]
 
     def _pool(self, view: View, text: str) -> Pool:
         """What all memories of a view's encoder score for a text."""
         digest = view.memory.encoder.spec.digest
         if (digest, text) not in self._pools:
-            opened = [
-                self._pooled(place, text)
-                for place, other in enumerate(self.views)
-                if other.memory.encoder.spec.digest == digest
-            ]
+            opened = [part for _, part in self.pooled(digest, text)]
             self._pools[digest, text] = Pool([*opened, *self.elsewhere.strengths_of(digest, text)])
         return self._pools[digest, text]
 
@@ -130,7 +139,7 @@ class Inquiry:
         """What one memory adds to the pool: nothing from after the instant that is asked about."""
         view = self.views[index]
         past = view.memory.snapshot.span_start_s < view.window.limit_s
-        return spread_out(self._own[text][index][past])
+        return spread_out(self._owned(text)[index][past])
 
     def visits(self, view: View, text: str, window: Window | None = None) -> Visits:
         """Where a text is seen, said or written within a window, by default the question's own."""
@@ -170,8 +179,10 @@ class Inquiry:
             nearest = best_first((*seen.nearest, *heard.nearest))[: self.options.top_k]
             best = max(seen.confidence, heard.confidence)
             return replace(seen, nearest=tuple(nearest), confidence=best)
-        if not heard.found or asks_for_sight(self.question.text):
+        if not heard.found:
             return seen
+        if asks_for_sight(self.question.text):
+            return words if self._misunderstood(seen, heard) else seen
         if self.question.intent == "when":
             return replace(
                 seen,
@@ -182,6 +193,18 @@ class Inquiry:
         if self.question.intent in {"order", "choose"} and heard.confidence > seen.confidence:
             return words
         return seen
+
+    def _misunderstood(self, seen: Visits, heard: Told) -> bool:
+        """Whether words name at another time what sight knows only a part of.
+
+        Something red is no ground for the times of a red ball where words speak of the ball.
+        """
+        return (
+            self.question.intent in {"when", "order"}
+            and seen.known_share < 1.0
+            and heard.confidence > seen.confidence
+            and not within(heard.found, seen.found)
+        )
 
     def step(
         self,

@@ -142,11 +142,16 @@ def pick(moments: Sequence[Moment], top_k: int) -> list[Moment]:
     if len(ranked) <= top_k:
         return ranked
     # Selection compares every candidate with every chosen one, so only the head takes part.
-    head = ranked[: max(8 * top_k, 64)]
+    head = ranked[: head_size(top_k)]
     relevance = np.array([moment.strength for moment in head])
     keys = [_key(moment) for moment in head]
     chosen = choose_diverse(relevance, keys, [(m.memory.memory_id, m.time_s) for m in head], top_k)
     return best_first(head[index] for index in chosen)
+
+
+def head_size(top_k: int) -> int:
+    """How many of the best moments take part when `top_k` are chosen."""
+    return max(8 * top_k, 64)
 
 
 def _tier(memory: QueryMemory, row: int) -> Tier:

@@ -178,15 +178,49 @@ def answer_question(
     started_at = time.perf_counter()
     memories = [memory.query for memory in opened]
     findings = find(question, memories, query_options(options), elsewhere)
+    spent = Spent(load_ms, encode_ms, started_at)
+    found = Found(text, question, findings, _encoder_names(opened), spent, notes)
+    return answer_found(found, opened, options, wording)
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Milliseconds spent before the search, and when on the clock that began."""
+
+    load_ms: float
+    encode_ms: float
+    search_began_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found for a question, wherever, before it is put into words."""
+
+    text: str
+    question: Question
+    findings: Findings
+    encoder: str
+    spent: Spent
+    notes: tuple[str, ...]
+
+
+def answer_found(
+    found: Found, opened: Sequence[OpenMemory], options: AskSettings, wording: Wording | None
+) -> Answer:
+    """The answer of findings; `opened` are at least the memories that they show, or the only one.
+
+    What they return is noted in the usage logs of these memories.
+    """
+    question, findings, spent = found.question, found.findings, found.spent
     if options.second_look:
         findings = _look_again(question, findings, opened)
-    retrieve_ms = (time.perf_counter() - started_at) * 1000
+    retrieve_ms = (time.perf_counter() - spent.search_began_at) * 1000
     started_at = time.perf_counter()
     worded = word(question, findings, opened, _limits(options, wording), wording or Wording())
     answer_ms = (time.perf_counter() - started_at) * 1000
     _credit(findings.evidence, opened)
     return Answer(
-        question=text,
+        question=found.text,
         intent=question.intent,
         text=worded.text,
         abstained=worded.abstained,
@@ -195,10 +229,10 @@ def answer_question(
         candidates=worded.candidates,
         choice=findings.choice,
         value=findings.value,
-        encoder=_encoder_names(opened),
+        encoder=found.encoder,
         answerer=worded.answerer,
-        elapsed_ms=_elapsed(load_ms, encode_ms, retrieve_ms, answer_ms),
-        notes=(*notes, *findings.notes, *worded.notes),
+        elapsed_ms=_elapsed(spent.load_ms, spent.encode_ms, retrieve_ms, answer_ms),
+        notes=(*found.notes, *findings.notes, *worded.notes),
         explain=findings.explain,
     )
 

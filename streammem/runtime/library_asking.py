@@ -49,7 +49,7 @@ def open_for_question(
     if selection.more:
         asked = [memory.query for memory in memories]
         findings = find(question, asked, query_options(options), selection.elsewhere)
-        if not _decided(question, findings):
+        if not decided(question, findings):
             others, said = open_paths(selection.more)
             return Opened([*memories, *others], (*notes, *said), selection.everywhere)
     return Opened(memories, notes, selection.elsewhere)
@@ -75,7 +75,7 @@ def _select(
     )
 
 
-def _decided(question: Question, findings: Findings) -> bool:
+def decided(question: Question, findings: Findings) -> bool:
     """Whether memories that come less near could not change the answer."""
     if question.intent == "exists":
         return findings.value is True

@@ -147,7 +147,7 @@ class BatchJournal:
             return []
         try:
             with self._opened() as connection:
-                return connection.execute(query, values).fetchall()
+                return connection.execute(query, _storable(values)).fetchall()
         except sqlite3.OperationalError:
             return []
         except (sqlite3.Error, OSError):
@@ -158,7 +158,7 @@ class BatchJournal:
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             with self._opened() as connection:
-                connection.execute(statement, values)
+                connection.execute(statement, _storable(values))
         except (sqlite3.OperationalError, OSError):
             # In use, not writable or a full disk: the next run looks at the file itself.
             return
@@ -179,6 +179,14 @@ class BatchJournal:
     def _discard(self) -> None:
         with suppress(OSError):
             self._file.unlink()
+
+
+def _storable(values: tuple[object, ...]) -> tuple[object, ...]:
+    """The values with escapes for bytes of file names that are no text, which SQLite refuses."""
+    return tuple(
+        value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+        for value in values
+    )
 
 
 def _create(connection: sqlite3.Connection) -> None:

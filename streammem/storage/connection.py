@@ -1,5 +1,6 @@
 """Opens memory files for reading and for writing, and turns SQLite's errors into ours."""
 
+import errno
 import shutil
 import sqlite3
 import tempfile
@@ -191,6 +192,8 @@ def translated(path: Path, plan: BudgetPlan | None = None) -> Iterator[None]:
             raise
         raise type(error)(f"{path}: {error.message}", hint=error.hint, code=error.code) from error
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _full(path, None) from error
         raise _unreadable(path, str(error)) from error
 
 

@@ -1,5 +1,6 @@
 """The tables of a memory file, and the numbered steps from each schema to the next."""
 
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -121,7 +122,9 @@ def create_database(path: Path, meta: MemoryMeta, plan: BudgetPlan) -> None:
         connection.execute(f"PRAGMA page_size={plan.page_bytes}")
         connection.execute(f"PRAGMA max_page_count={plan.max_pages}")
         # No journal beside a file that nobody knows yet: if this is interrupted it is redone.
+        # For the same reason it is brought to disk once, at the end.
         connection.execute("PRAGMA journal_mode=MEMORY")
+        connection.execute("PRAGMA synchronous=OFF")
         connection.execute("PRAGMA auto_vacuum=NONE")
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
         migrate(connection, 0)
@@ -132,6 +135,8 @@ def create_database(path: Path, meta: MemoryMeta, plan: BudgetPlan) -> None:
         connection.execute("COMMIT")
     finally:
         connection.close()
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def has_full_text_search() -> bool:

@@ -2,9 +2,12 @@
 
 import hashlib
 import html
+import os
 import re
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from streammem.core.errors import SourceError, UsageError
@@ -15,6 +18,8 @@ from streammem.text.encodings import decode_text
 
 MAX_FILES = 8
 _MAX_BYTES = 32 * 1024 * 1024
+# A folder that was changed this shortly before it was looked at may change again unseen.
+_SETTLED_NS = 2_000_000_000
 _DRAWING = re.compile(r"\{[^{}]*\\p[1-9][^{}]*\}.*?(?=\{[^{}]*\\p0[^{}]*\}|$)", re.DOTALL)
 _OVERRIDES = re.compile(r"\{[^{}]*\}")
 _MARKUP = re.compile(r"</?[A-Za-z][^<>\n]*>|<\d[\d:.]*>")
@@ -48,14 +53,36 @@ def find_side_cars(video: Path, language: str | None = None) -> tuple[SideCar, .
         return ()
     stem = video.stem.casefold()
     found = []
-    for path in sorted(video.parent.iterdir()):
-        name = path.name.casefold()
-        rest = name.removeprefix(stem)
-        named = name.startswith(stem) and rest.startswith(".")
-        if named and path.suffix.casefold() in FORMATS and path.is_file() and path != video:
-            found.append(_side_car(path, rest))
+    for name in _subtitle_names(video.parent):
+        rest = name.casefold().removeprefix(stem)
+        if name.casefold().startswith(stem) and rest.startswith(".") and name != video.name:
+            path = video.parent / name
+            if path.is_file():
+                found.append(_side_car(path, rest))
     wanted = [car for car in found if language is None or car.language in (language, None)]
     return tuple(wanted[:MAX_FILES])
+
+
+def _subtitle_names(folder: Path) -> tuple[str, ...]:
+    """The names in a folder that end like those of subtitle files, in order.
+
+    A batch asks for each of its files: a folder that has not changed is read once for all.
+    """
+    status = folder.stat()
+    if time.time_ns() - status.st_mtime_ns < _SETTLED_NS:
+        return _listed(folder)
+    return _listed_once(folder, status.st_ino, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _listed_once(folder: Path, _number: int, _changed_ns: int) -> tuple[str, ...]:
+    return _listed(folder)
+
+
+def _listed(folder: Path) -> tuple[str, ...]:
+    suffixes = tuple(FORMATS)
+    with os.scandir(folder) as entries:
+        return tuple(sorted(e.name for e in entries if e.name.casefold().endswith(suffixes)))
 
 
 def named_side_car(path: Path) -> SideCar:

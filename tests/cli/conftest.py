@@ -4,11 +4,13 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -32,6 +34,27 @@ class Ran:
 def command(*arguments: str) -> list[str]:
     """The argument list of `streammem ...` with this interpreter."""
     return [sys.executable, "-m", "streammem_cli", *arguments]
+
+
+def still_running(processes: list[psutil.Process], timeout_s: float) -> list[psutil.Process]:
+    """Those of the processes that have not ended after so many seconds.
+
+    One that has ended and that nobody asks for is none of them: not every machine's first process
+    takes up orphans.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        left = [one for one in processes if not _has_ended(one)]
+        if not left or time.monotonic() > deadline:
+            return left
+        time.sleep(0.05)
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def environment() -> dict[str, str]:

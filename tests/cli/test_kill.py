@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from streammem.storage.memory_file import read_memory
-from tests.cli.conftest import Ran, command, environment
+from tests.cli.conftest import Ran, command, environment, still_running
 
 SOURCE = "synthetic:5?duration=3600&fps=4&size=64x48"
 ARGUMENTS = ("ingest", SOURCE, "--name", "long", "--budget", "1MiB", "--json")
@@ -79,6 +79,6 @@ def test_no_worker_survives_its_parent(tmp_path: Path) -> None:
 
     process.send_signal(signal.SIGKILL)
     process.wait()
-    _, alive = psutil.wait_procs(children, timeout=10)
+    alive = still_running(children, 10)
 
     assert alive == []

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.cli.conftest import REPOSITORY, Ran, command, environment
+from tests.cli.conftest import REPOSITORY, Ran, command, environment, still_running
 
 Streammem = Callable[..., Ran]
 Start = Callable[..., subprocess.Popen[str]]
@@ -159,7 +159,7 @@ def test_a_batch_says_how_far_it_came_and_takes_its_workers_along(
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
-    _, alive = psutil.wait_procs(children, timeout=10)
+    alive = still_running(children, 10)
     again = streammem("batch", str(folder), "--jobs", "2", "--json")
 
     done = [line for line in out.splitlines() if not line.startswith(" ")]

@@ -1,6 +1,7 @@
 """What a batch remembers of files from run to run."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,18 @@ def test_a_damaged_or_unwritable_journal_stops_nothing(tmp_path: Path, video: Pa
     assert nowhere.strike(mark_of(video), "signal 9") == 1
     assert nowhere.strike(mark_of(video), "signal 9") == 2
     assert nowhere.strikes(mark_of(video)) == (2, "signal 9")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are Unicode")
+def test_a_name_that_is_no_text_is_known_again(tmp_path: Path) -> None:
+    """File names are bytes; those that are no Unicode must not stop the batch of all others."""
+    path = tmp_path / os.fsdecode(b"\xff\xfebad.avi")
+    path.write_bytes(b"video")
+    os.utime(path, (1.6e9, 1.6e9))
+    journal, mark = BatchJournal(tmp_path / "library"), mark_of(path)
+
+    assert journal.done(mark, "s") is None
+    journal.note_done(mark, "s", done_file(tmp_path), 1.0, 1.0)
+
+    assert journal.done(mark, "s") == done_file(tmp_path)
+    assert journal.done(mark_of(path), "other") is None

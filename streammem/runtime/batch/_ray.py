@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
-from ray.exceptions import RayError
+from ray.exceptions import ActorUnavailableError, RayError
 
 from streammem.runtime.batch.servant import Servant, watch_memory
 from streammem.runtime.batch.wire import WorkerOrders
@@ -34,6 +34,8 @@ _OVER_LIMIT = 137
 _PARENT_GONE = 143
 # Taking up messages, handing out replies, being told to stop.
 _CONCURRENCY = 3
+# Set once this process ends the cluster itself.
+_ENDING = threading.Event()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +124,14 @@ class _Bridge:
             try:
                 replies = json.loads(ray.get(actor.replies.remote()))
             except RayError as error:
+                if not self._cluster.address:
+                    _end_with_cluster()
+                gone = _went_with_node(error)
+                if gone:
+                    # Where only the connection broke it still runs.
+                    ray.kill(actor)
                 how = f"ended: {str(error).strip().splitlines()[0]}"
-                self._say(number, "died", how)
+                self._say(number, "lost" if gone else "died", how)
                 return
             for kind, content in replies:
                 self._say(number, kind, content)
@@ -173,12 +181,27 @@ def _unfit(cluster: ClusterOrders) -> str | None:
     return f"a worker is to have {cluster.gpus:g} GPUs and this machine has {there:g}"
 
 
+def _went_with_node(error: RayError) -> bool:
+    """Whether an actor is out of reach or its machine is gone, not the actor by itself.
+
+    Ray knows at once of an actor that dies on a machine that lives; it takes some ten seconds
+    until it believes that a machine does not.
+    """
+    return isinstance(error, ActorUnavailableError) or "node has died" in str(error)
+
+
 def _watch_cluster() -> None:
     """End this process once one of the cluster's own has ended; Ray notices only much later."""
-    node = ray._private.worker._global_node
-    while not node.dead_processes():
+    while True:
+        _end_with_cluster()
         time.sleep(_HEALTH_S)
-    os._exit(_CLUSTER_DIED)
+
+
+def _end_with_cluster() -> None:
+    """End this process if one of the cluster's own has ended: its workers went with it."""
+    # While the cluster is being ended here, its processes die one after the other as they should.
+    if not _ENDING.is_set() and ray._private.worker._global_node.dead_processes():
+        os._exit(_CLUSTER_DIED)
 
 
 class _Orders:
@@ -223,6 +246,7 @@ def main() -> None:
     bridge = _Bridge(sys.argv[1], cluster, out)
     for order in lines:
         bridge.take(order)
+    _ENDING.set()
     ray.shutdown()
     # The batch may be gone, and with it whoever else would do this.
     shutil.rmtree(cluster.folder, ignore_errors=True)

@@ -40,6 +40,8 @@ class Desk:
         answers = Path(options.answers) if options.answers else library.folder / ANSWERS_NAME
         self._answers = AnswersFile(answers, options.questions)
         self._encoder_id = _encoder_id(request)
+        asked = {**asdict(request), "force": False, "encoder": self._encoder_id}
+        self._request_digest = _digest(asked)
 
     def quarantined(self, source: str, mark: FileMark | None) -> StreamMemError | None:
         """Why a file is not tried any more, None for one that is."""
@@ -55,17 +57,26 @@ class Desk:
         """A file killed its worker; how often by now. What is no file may do it once."""
         return MAX_STRIKES if mark is None else self._journal.strike(mark, reason)
 
-    def known(self, source: str, mark: FileMark | None) -> IngestResult | None:
-        """The result of a file that an earlier run finished and that has not changed since."""
-        if mark is None or self._request.force or self._encoder_id is None:
+    def settings_of(self, source: str) -> str | None:
+        """A digest of all that the result of a source depends on besides the source itself.
+
+        None where that cannot be told.
+        """
+        if self._encoder_id is None:
             return None
         try:
             subtitles = choose_subtitles(source, self._request)
         except StreamMemError:
             # A file beside the source is gone: an ingest says what to do.
             return None
-        done = self._journal.done(mark, self._settings(subtitles.to_json()))
-        if done is None or not self._still_lies(done):
+        return self._request_digest + _digest(subtitles.to_json())
+
+    def known(
+        self, source: str, mark: FileMark | None, settings: str | None
+    ) -> IngestResult | None:
+        """The result of a file that an earlier run finished and that has not changed since."""
+        done = self._done(mark, settings)
+        if done is None:
             return None
         result = result_from_wire(json.loads(done.result))
         path = str(self._library.path_of(done.memory_id))
@@ -73,39 +84,33 @@ class Desk:
             result, source=redact(source), memory_path=path, status="unchanged", elapsed_s=0.0
         )
 
-    def _still_lies(self, done: DoneFile) -> bool:
-        """Whether the memory of a file is there and was not changed since."""
-        now = FileMark.of(done.memory.path)
-        return now is not None and replace(now, settled=True) == done.memory
-
     def is_done(self, source: str, mark: FileMark) -> bool:
         """Whether an earlier run finished a file, as far as the journal says."""
-        if self._request.force or self._encoder_id is None:
-            return False
-        try:
-            subtitles = choose_subtitles(source, self._request)
-        except StreamMemError:
-            return False
-        done = self._journal.done(mark, self._settings(subtitles.to_json()))
-        return done is not None and self._still_lies(done)
+        return self._done(mark, self.settings_of(source)) is not None
 
-    def note_done(self, source: str, mark: FileMark | None, result: IngestResult) -> None:
-        """Remember what a file became."""
+    def _done(self, mark: FileMark | None, settings: str | None) -> DoneFile | None:
+        """What became of a file, where its memory is there and was not changed since."""
+        if mark is None or settings is None or self._request.force:
+            return None
+        done = self._journal.done(mark, settings)
+        if done is None:
+            return None
+        now = FileMark.of(done.memory.path)
+        return done if now is not None and replace(now, settled=True) == done.memory else None
+
+    def note_done(self, mark: FileMark | None, settings: str | None, result: IngestResult) -> None:
+        """Remember what a file became; both are those from before it was read."""
         memory = FileMark.of(result.memory_path or "") if result.error is None else None
-        if memory is None or mark is None or self._encoder_id is None or not result.memory_id:
-            return
-        try:
-            subtitles = choose_subtitles(source, self._request)
-        except StreamMemError:
+        if memory is None or mark is None or settings is None or not result.memory_id:
             return
         measured = result.elapsed_s if result.status == "done" else 0.0
         done = DoneFile(result.memory_id, memory, json.dumps(result_to_wire(result)))
-        settings = self._settings(subtitles.to_json())
         self._journal.note_done(mark, settings, done, result.covered_s, measured)
 
     def questions_left(self, result: IngestResult) -> list[str]:
         """What the memory of a result has not been asked yet."""
-        view = self._view(result)
+        # A batch that asks nothing opens no memory.
+        view = self._view(result) if self._answers.asks else None
         return self._answers.left(view) if view is not None else []
 
     def note_answers(self, lines: Sequence[Mapping[str, Any]]) -> None:
@@ -114,7 +119,7 @@ class Desk:
 
     def speeds(self) -> list[tuple[float, float]]:
         """(seconds of video, seconds it took) of the files last read as this batch would."""
-        return self._journal.speeds(self._request_digest(), _SPEEDS)
+        return self._journal.speeds(self._request_digest, _SPEEDS)
 
     def _view(self, result: IngestResult) -> MetaView | None:
         if result.memory_id is None or result.error is not None:
@@ -123,13 +128,6 @@ class Desk:
             return read_meta(self._library.path_of(result.memory_id))
         except StreamMemError:
             return None
-
-    def _settings(self, subtitles: Mapping[str, Any]) -> str:
-        """A digest of everything that another result could depend on."""
-        return self._request_digest() + _digest(dict(subtitles))
-
-    def _request_digest(self) -> str:
-        return _digest({**asdict(self._request), "force": False, "encoder": self._encoder_id})
 
 
 def _digest(content: Mapping[str, Any]) -> str:

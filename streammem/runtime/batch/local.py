@@ -31,16 +31,17 @@ def child_environment(threads: int) -> dict[str, str]:
 
 
 def threads_each(jobs: int) -> int:
-    """How many threads one of `jobs` workers may use for numbers."""
+    """How many threads one of `jobs` workers may use so that all cores are used once."""
     return max(1, (os.cpu_count() or 1) // jobs)
 
 
 class LocalCrew:
     """Hires child processes."""
 
-    def __init__(self, orders: WorkerOrders, jobs: int) -> None:
+    def __init__(self, orders: WorkerOrders, threads: int) -> None:
+        """Nothing is started yet; `threads` is how many each process may use for numbers."""
         self._orders = orders.to_json()
-        self._environment = child_environment(threads_each(jobs))
+        self._environment = child_environment(threads)
 
     def hire(self, inbox: "queue.Queue[Reply]") -> "LocalWorker":
         """A new process."""
@@ -64,15 +65,17 @@ class LocalWorker:
             start_new_session=True,  # Ctrl-C is for the parent, which asks workers to commit
         )
         self._inbox = inbox
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            # A process that is killed may leave half a line.
-            with contextlib.suppress(ValueError):
-                message = json.loads(line)
-                self._inbox.put((self, message["kind"], message["content"]))
+        with self._process.stdout as replies:
+            for line in replies:
+                # A process that is killed may leave half a line.
+                with contextlib.suppress(ValueError):
+                    message = json.loads(line)
+                    self._inbox.put((self, message["kind"], message["content"]))
         status = self._process.wait()
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         self._inbox.put((self, "died", how))
@@ -100,3 +103,4 @@ class LocalWorker:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._listener.join(timeout=_LEAVE_S)

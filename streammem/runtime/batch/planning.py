@@ -12,7 +12,7 @@ from streammem.core.batches import BatchPlan
 from streammem.core.results import IngestRequest, IngestResult
 from streammem.runtime.batch.crew import Reply, Worker
 from streammem.runtime.batch.desk import Desk
-from streammem.runtime.batch.local import LocalCrew
+from streammem.runtime.batch.local import LocalCrew, threads_each
 from streammem.runtime.batch.remote import mark_of
 from streammem.runtime.batch.run import BatchJob, find_sources
 from streammem.runtime.batch.wire import result_from_wire
@@ -160,7 +160,7 @@ def _tried(job: BatchJob, files: Sequence[_File]) -> _Costs | None:
     request = replace(job.request, force=True, name=None)
     with tempfile.TemporaryDirectory(prefix="streammem-plan-") as folder:
         orders = replace(job, folder=Path(folder), request=request).orders()
-        crew = LocalCrew(orders, job.options.jobs)
+        crew = LocalCrew(orders, threads_each(job.options.jobs))
         inbox: queue.Queue[Reply] = queue.Queue()
         worker = crew.hire(inbox)
         try:

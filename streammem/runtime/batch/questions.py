@@ -100,10 +100,13 @@ class AnswersFile:
         if self._questions:
             self._read()
 
+    @property
+    def asks(self) -> bool:
+        """Whether there are questions at all."""
+        return bool(self._questions)
+
     def left(self, view: MetaView) -> list[str]:
         """The questions that this memory has not answered as it is now."""
-        if not self._questions:
-            return []
         memory, state = view.meta.memory_id, memory_state(view)
         return [text for text in self._questions if (memory, state, text) not in self._answered]
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from streammem.core.errors import MissingError
 from streammem.runtime.batch.crew import Reply
-from streammem.runtime.batch.local import child_environment, threads_each
+from streammem.runtime.batch.engines import Engine
+from streammem.runtime.batch.local import child_environment
 from streammem.runtime.batch.wire import WorkerOrders
 
 _BRIDGE = "from streammem.runtime.batch._ray import main; main()"
@@ -27,8 +28,8 @@ _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 class RayCrew:
     """Hires actors of one cluster; a cluster of its own is begun again when it dies."""
 
-    def __init__(self, orders: WorkerOrders, jobs: int, address: str, gpus: float) -> None:
-        """Nothing is started yet.
+    def __init__(self, orders: WorkerOrders, engine: Engine, threads: int) -> None:
+        """Nothing is started yet; `threads` is how many each actor may use for numbers.
 
         Raises:
             MissingError: Ray is not installed.
@@ -41,10 +42,11 @@ class RayCrew:
             )
         self._orders = orders.to_json()
         self._cluster = {
-            "address": address, "jobs": jobs, "gpus": gpus, "threads": threads_each(jobs),
+            "address": engine.ray_address, "jobs": engine.jobs, "gpus": engine.gpus,
+            "threads": threads,
         }  # fmt: skip
         self._environment = {
-            **child_environment(threads_each(jobs)), **_ALONE, **({} if address else _LOOPBACK),
+            **child_environment(threads), **_ALONE, **({} if engine.ray_address else _LOOPBACK),
         }  # fmt: skip
         self._bridge: _Bridge | None = None
         self._hired = 0
@@ -111,7 +113,8 @@ class _Bridge:
                 env=environment,
                 start_new_session=True,
             )
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     def hire(self, worker: RayWorker, number: int) -> None:
         """Ask for an actor whose replies are `worker`'s."""
@@ -127,12 +130,13 @@ class _Bridge:
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            with contextlib.suppress(ValueError):
-                reply = json.loads(line)
-                of = reply["from"]
-                for worker in self._workers.values() if of is None else [self._workers[of]]:
-                    self._inbox.put((worker, reply["kind"], reply["content"]))
+        with self._process.stdout as replies:
+            for line in replies:
+                with contextlib.suppress(ValueError):
+                    reply = json.loads(line)
+                    of = reply["from"]
+                    for worker in self._workers.values() if of is None else [self._workers[of]]:
+                        self._inbox.put((worker, reply["kind"], reply["content"]))
         self._process.wait()
         self.ended = True
         how = f"went with its Ray cluster{self._told()}"
@@ -158,4 +162,5 @@ class _Bridge:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._listener.join(timeout=_LEAVE_S)
         self._folder.cleanup()

@@ -4,14 +4,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from streammem.core.batches import LOCAL, RAY, BatchOptions, OnBatchEvent
+from streammem.core.batches import BatchOptions, OnBatchEvent
 from streammem.core.config import AnswerConfig
-from streammem.core.errors import SourceError, UsageError
+from streammem.core.errors import SourceError
 from streammem.core.requests import AskOptions
 from streammem.core.results import IngestRequest, IngestResult
 from streammem.runtime.batch.crew import Crew
 from streammem.runtime.batch.desk import Desk
-from streammem.runtime.batch.local import LocalCrew
+from streammem.runtime.batch.engines import Engine, crew_for
+from streammem.runtime.batch.local import threads_each
 from streammem.runtime.batch.remote import named_sources
 from streammem.runtime.batch.schedule import Schedule
 from streammem.runtime.batch.watching import FolderWatch
@@ -59,11 +60,18 @@ def run_batch(
     desk = Desk(LibraryFolder(job.folder), job.request, options)
     if options.watch:
         watch = FolderWatch(named)
-        schedule = Schedule(crew_of(job, options.jobs), desk, options, on_event)
+        schedule = Schedule(_crew(job, options.jobs), desk, options, on_event)
         return schedule.run([], should_stop, watch.poll)
     found = find_sources(named)
-    schedule = Schedule(crew_of(job, min(options.jobs, len(found))), desk, options, on_event)
+    schedule = Schedule(_crew(job, min(options.jobs, len(found))), desk, options, on_event)
     return schedule.run(found, should_stop)
+
+
+def _crew(job: BatchJob, jobs: int) -> Crew:
+    """Workers that share the cores."""
+    options = job.options
+    engine = Engine(options.engine, jobs, options.ray_address, options.gpus)
+    return crew_for(engine, job.orders(), threads_each(jobs))
 
 
 def find_sources(named: Sequence[str]) -> list[str]:
@@ -80,20 +88,3 @@ def find_sources(named: Sequence[str]) -> list[str]:
             code="no_media",
         )
     return found
-
-
-def crew_of(job: BatchJob, jobs: int) -> Crew:
-    """The engine's workers.
-
-    Raises:
-        UsageError: there is no such engine.
-        MissingError: its package is not here.
-    """
-    options = job.options
-    if options.engine == LOCAL:
-        return LocalCrew(job.orders(), jobs)
-    if options.engine != RAY:
-        raise UsageError(f"there is no engine {options.engine!r}", hint=f"{LOCAL} or {RAY}")
-    from streammem.runtime.batch.ray_crew import RayCrew
-
-    return RayCrew(job.orders(), jobs, options.ray_address, options.gpus)

@@ -21,7 +21,8 @@ from streammem.video.identity import fingerprint
 
 _POLL_S = 0.2
 _MORE_EVERY_S = 0.5
-# Workers that are lost before they take anything up are no source's fault.
+# Workers that are lost before they take anything up, or with their machine, are no source's fault;
+# so many such losses without a result in between end the batch.
 _MAX_LOST_STARTS = 4
 _MAX_LOCKED = 8
 
@@ -35,6 +36,7 @@ class _Task:
     position: int
     source: str
     mark: FileMark | None = None
+    settings: str | None = None
     result: IngestResult | None = None
     questions: list[str] | None = None
     locked: int = 0
@@ -43,9 +45,13 @@ class _Task:
 
 @dataclass(slots=True)
 class _Seat:
-    """A worker, what it does, since when, and why it was ended, where the batch ended it."""
+    """A worker, what it does, since when, and why it was ended, where the batch ended it.
+
+    `losses` is how many losses had been counted when it was hired.
+    """
 
     worker: Worker
+    losses: int = 0
     task: _Task | None = None
     taken_at: float | None = None
     verdict: StreamMemError | None = None
@@ -68,6 +74,7 @@ class Schedule:
         self._seats: list[_Seat] = []
         self._results: dict[int, IngestResult] = {}
         self._count = 0
+        self._losses = 0
         self._lost_starts = 0
         self._full: StreamMemError | None = None
         self._should_stop: Callable[[], bool] = lambda: False
@@ -153,7 +160,7 @@ class Schedule:
             task = self._next()
             if task is None:
                 return
-            seat = _Seat(self._crew.hire(self._inbox))
+            seat = _Seat(self._crew.hire(self._inbox), self._losses)
             self._seats.append(seat)
             self._give(seat, task)
 
@@ -176,7 +183,8 @@ class Schedule:
             if self._twin_at_work(task):
                 self._parked.append(task)
                 continue
-            known = self._desk.known(task.source, task.mark)
+            task.settings = self._desk.settings_of(task.source)
+            known = self._desk.known(task.source, task.mark, task.settings)
             if known is not None:
                 task.result, task.questions = known, self._desk.questions_left(known)
                 if task.questions:
@@ -208,15 +216,15 @@ class Schedule:
             # It was ended; what it had still said does not count.
             return
         elif kind == "taken":
-            seat.taken_at, self._lost_starts = time.monotonic(), 0
+            seat.taken_at = time.monotonic()
         elif kind == "event":
             event = dict(content)
             self._on_event(IngestEvent(event.pop("event"), **{**event, "result": None}))
         elif kind == "result":
-            seat.task = None
+            seat.task, self._lost_starts = None, 0
             self._ingested(seat, task, result_from_wire(content))
         elif kind == "answers":
-            seat.task = None
+            seat.task, self._lost_starts = None, 0
             self._answered(task, content)
         elif kind == "refused":
             seat.task = None
@@ -235,7 +243,7 @@ class Schedule:
             return
         if code == "disk_full":
             self._full = result.error
-        self._desk.note_done(task.source, task.mark, result)
+        self._desk.note_done(task.mark, task.settings, result)
         task.questions = self._desk.questions_left(result)
         if not task.questions:
             self._finish(task, result)
@@ -285,7 +293,10 @@ class Schedule:
         seat.worker.close()
         task = seat.task
         if seat.taken_at is None or kind == "lost":
-            self._lost_starts += 1
+            # Workers that go together, with their machine or cluster, are one loss.
+            if seat.losses == self._losses:
+                self._losses += 1
+                self._lost_starts += 1
             if self._lost_starts >= _MAX_LOST_STARTS:
                 raise StreamMemError(
                     f"workers are lost before they can begin: the last one {how}",

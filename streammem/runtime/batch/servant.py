@@ -1,8 +1,9 @@
 """What a worker does with a message, wherever the worker runs: ingest a source, answer questions.
 
-Messages: `{"source": ...}` (with `end_s` where only its beginning is wanted) and
-`{"ask": PATH, "questions": [...]}`. Each is answered by `taken` and then by exactly one of
-`result`, `answers`, `refused` or `interrupted`; `event` may come in between.
+Messages: `{"source": ...}` (with `end_s` where only its beginning is wanted),
+`{"ask": PATH, "questions": [...]}`, and `{"shard": ..., "number": ...}` with a message of
+`runtime.shards.holder`. Each is answered by `taken` and then by exactly one of `result`, `answers`,
+`refused`, `shard` or `interrupted`; `event` may come in between.
 """
 
 import sys
@@ -20,6 +21,7 @@ from streammem.runtime.batch.remote import fetched, is_remote
 from streammem.runtime.batch.wire import WorkerOrders, error_to_wire, result_to_wire
 from streammem.runtime.encoder_keeper import EncoderKeeper
 from streammem.runtime.many import failed_result, ingest_guarded
+from streammem.runtime.shards.holder import ShardHolder
 from streammem.storage.library import LibraryFolder
 
 Tell = Callable[[str, Any], None]
@@ -36,12 +38,16 @@ class Servant:
         self._should_stop = should_stop
         self._encoders = EncoderKeeper()
         self._asker = Asker(orders.asking, orders.answering)
+        self._holder = ShardHolder()
 
     def serve(self, message: Mapping[str, Any]) -> None:
         """Do what a message says and tell what came of it."""
         self._tell("taken", None)
         if "ask" in message:
             self._ask(Path(message["ask"]), message["questions"])
+            return
+        if "shard" in message:
+            self._tell("shard", {"number": message["number"], **self._shard(message["shard"])})
             return
         request = self._orders.request
         if "end_s" in message:
@@ -76,6 +82,15 @@ class Servant:
         except Exception as error:  # noqa: BLE001  (one memory must not end the worker)
             wrapped = StreamMemError(f"{type(error).__name__}: {error}")
             self._tell("refused", error_to_wire(wrapped))
+
+    def _shard(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """What the memories held here answer, or the error."""
+        try:
+            return self._holder.serve(message)
+        except StreamMemError as error:
+            return {"error": error_to_wire(error)}
+        except Exception as error:  # noqa: BLE001  (one question must not end the worker)
+            return {"error": error_to_wire(StreamMemError(f"{type(error).__name__}: {error}"))}
 
     def _forward(self, event: IngestEvent) -> None:
         if event.kind in ("started", "note", "progress"):
