@@ -1,6 +1,7 @@
 """Thirty scripted faults against one `watch`: it has to recover, and to know what it missed.
 
     python benchmarks/live_faults.py
+    python benchmarks/live_faults.py --busy 2    # with two processes beside it that only count
 
 A camera counts pictures by the wall clock and serves them as MPEG-TS over TCP on this machine. A
 seeded script breaks it: the line drops and is refused for a while, the server falls silent, the
@@ -11,9 +12,13 @@ and gaps of the memory are compared with what was really shown when.
 
 import argparse
 import random
+import subprocess
+import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -98,6 +103,18 @@ def strike(server: CameraServer, kind: str, lasts_s: float, draw: random.Random)
         camera.shift_s = max(camera.shift_s, 1.0 - camera.number_at(began_s) / RATE_HZ)
         server.restart()
     return Fault(kind, began_s, time.monotonic())
+
+
+@contextmanager
+def busy(count: int) -> Iterator[None]:
+    """So many processes that take all the time they can get."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
 
 
 def watch_through(count: int, seed: int, folder: Path) -> dict[str, Any]:
@@ -190,10 +207,11 @@ def main() -> None:
     )
     parser.add_argument("--faults", type=int, default=30)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--busy", type=int, default=0, help="busy processes beside it")
     asked = harness.arguments(parser, "live_faults.json")
     count = 6 if asked.quick else asked.faults
     began_s = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, busy(asked.busy):
         result = watch_through(count, asked.seed, Path(folder))
     print(
         harness.table(
@@ -204,7 +222,13 @@ def main() -> None:
     print(harness.table([{"what": key, "value": value} for key, value in shown.items()]))
     harness.write_result(
         asked.out,
-        {"seed": asked.seed, "rate_hz": RATE_HZ, "wall_s": time.monotonic() - began_s, **result},
+        {
+            "seed": asked.seed,
+            "rate_hz": RATE_HZ,
+            "busy_processes": asked.busy,
+            "wall_s": time.monotonic() - began_s,
+            **result,
+        },
     )
     kept = (
         len(result["faults"]) == count

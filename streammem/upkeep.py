@@ -1,7 +1,16 @@
-"""What keeps a library small and private: forgetting a stretch, ages, quotas and pins."""
+"""What keeps a library in order: who writes, forgetting a stretch, ages, quotas and pins."""
 
 from streammem.api import Library
+from streammem.core.activity import MemoryActivity
 from streammem.core.keeping import CompactRequest, CompactResult, RangeForgotten
+
+
+def activities(library: Library) -> list[MemoryActivity]:
+    """The memories that are being written now, by whom, and those that were left unfinished."""
+    from streammem.runtime.activity import activities as find
+    from streammem.storage.library import LibraryFolder
+
+    return find(LibraryFolder(library.folder))
 
 
 def forget_range(

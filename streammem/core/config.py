@@ -7,6 +7,7 @@ built-in, user file, project file (`streammem.toml`), environment (`STREAMMEM_*`
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ PROJECT_FILE = "streammem.toml"
 ENV_PREFIX = "STREAMMEM_"
 # Set by tests, the benchmarks and the debug switch; they are not settings.
 _ENV_NOT_SETTINGS = frozenset({"STREAMMEM_SHARED", "STREAMMEM_DEBUG", "STREAMMEM_REQUIRE_CUDA"})
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(?::\d{1,3})?")
 
 
 class _Section(BaseModel):
@@ -34,6 +36,12 @@ class LibraryConfig(_Section):
     """Where memories live."""
 
     folder: str = ""
+    copies: int = 32 * 1024 * MIB
+
+    @field_validator("copies", mode="before")
+    @classmethod
+    def _read_size(cls, value: object) -> object:
+        return parse_bytes(value) if isinstance(value, str) else value
 
 
 class IngestConfig(_Section):
@@ -55,6 +63,14 @@ class IngestConfig(_Section):
     sound_model: str = ""
     commit_frames: int = Field(default=64, ge=1, le=4096)
     commit_seconds: float = Field(default=5.0, gt=0)
+
+    @field_validator("device")
+    @classmethod
+    def _read_device(cls, value: str) -> str:
+        # Not every encoder looks at it, and a word that means nothing must not pass unseen.
+        if not _DEVICE.fullmatch(value):
+            raise ValueError("it must be auto, cpu, cuda or cuda:N")
+        return value
 
     @field_validator("subtitle_language", "speech_language")
     @classmethod
@@ -151,6 +167,11 @@ def default_library_folder() -> Path:
 def model_cache_folder() -> Path:
     """Where pulled weights live."""
     return Path(platformdirs.user_cache_dir("streammem")) / "models"
+
+
+def store_copies_folder() -> Path:
+    """Where copies of libraries in stores such as s3 live."""
+    return Path(platformdirs.user_cache_dir("streammem")) / "stores"
 
 
 def default_digests_folder() -> Path:

@@ -6,6 +6,9 @@ from typing import Any, Protocol
 
 from streammem.core.types import Floats, Pixels, Times
 
+LIVE = "live"
+"""Says in the reader's settings of a memory that it comes from a watch."""
+
 
 @dataclass(frozen=True, slots=True)
 class WatchOptions:

@@ -39,6 +39,9 @@ FEW_ROWS = 512
 UNKNOWN_EXPONENT = 0.75
 
 _LABEL_STATISTICS: WeakKeyDictionary[Encoder, tuple[Strengths, Strengths]] = WeakKeyDictionary()
+# The zeros of the texts asked last: of a library, each memory asks for the same one.
+_ZEROS: WeakKeyDictionary[Encoder, dict[bytes, tuple[float, float]]] = WeakKeyDictionary()
+_KEPT_ZEROS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +135,14 @@ def zero_of(encoder: Encoder, phrase: Phrase) -> tuple[float, float] | None:
         return 0.0, 1.0 / float(np.sqrt(len(phrase.vector)))
     if background.kind == "text":
         return None
-    absent = background.vectors @ phrase.vector
-    return float(absent.mean()), max(MIN_STD, float(absent.std()))
+    kept = _ZEROS.setdefault(encoder, {})
+    key = phrase.vector.tobytes()
+    if key not in kept:
+        while len(kept) >= _KEPT_ZEROS:
+            del kept[next(iter(kept))]
+        absent = background.vectors @ phrase.vector
+        kept[key] = float(absent.mean()), max(MIN_STD, float(absent.std()))
+    return kept[key]
 
 
 def shifted(own: Strengths, others: Sequence[Strengths]) -> Strengths:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from streammem.query.calibrate import (
     trust,
     zero_of,
 )
-from streammem.query.elsewhere import Pool, spread_out
+from streammem.query.elsewhere import raised_zero, spread_out
 from streammem.query.memories import QueryMemory, QueryOptions
 from streammem.query.ranges import Window, resolve_window
 from streammem.query.rows import FAISS_ROWS, search_rows
@@ -29,6 +30,7 @@ _FIRST_LOOK = 8192
 # Spans of a very large library that tell what a text usually scores.
 _POOLED_SPANS = 65_536
 _KEPT_TEXTS = 8
+_BLOCK_NUMBERS = 1 << 16
 
 Integers = NDArray[np.int64]
 
@@ -56,19 +58,19 @@ class EncoderRows:
     """Immutable rows of memories made with one encoder, in the order of `keys`."""
 
     def __init__(self, keys: Sequence[EventKeys], encoder: Encoder) -> None:
-        """Decode the rows of `keys`, which takes four bytes for each of their numbers."""
+        """Take the rows of `keys`; from `FAISS_ROWS` on they are decoded, four bytes a number."""
         self.keys = tuple(keys)
         self.encoder = encoder
         self.place = {key.memory_id: place for place, key in enumerate(self.keys)}
         dim = encoder.spec.dim
         nothing = _empty_snapshot(dim)
         self.light = tuple(_light(key, encoder, nothing) for key in self.keys)
-        rows = np.concatenate([key.codes for key in self.keys]).astype(np.float32)
-        rows *= np.concatenate([key.scales for key in self.keys])[:, None]
-        offsets = np.concatenate([key.offsets for key in self.keys])
         self.scaled = any(key.scaled for key in self.keys)
-        # A last column of ones in the query adds the offsets, where there are any.
-        self._rows: Floats = np.column_stack((rows, offsets)) if self.scaled else rows
+        self._rows = _CodedRows(
+            np.concatenate([key.codes for key in self.keys]),
+            np.concatenate([key.scales for key in self.keys]),
+            np.concatenate([key.offsets for key in self.keys]) if self.scaled else None,
+        )
         counts = [len(key.first_row) for key in self.keys]
         starts = np.cumsum([0, *(len(key.codes) for key in self.keys)])
         self._first = np.concatenate(
@@ -76,7 +78,7 @@ class EncoderRows:
         ).astype(np.int64)
         self.memory = np.repeat(np.arange(len(self.keys)), counts)
         self._row_span = np.repeat(
-            np.arange(len(self._first)), np.diff(self._first, append=len(rows))
+            np.arange(len(self._first)), np.diff(self._first, append=len(self._rows.codes))
         )
         self.start_s = np.concatenate([key.span_start_s for key in self.keys])
         self.end_s = np.concatenate([key.span_end_s for key in self.keys])
@@ -92,7 +94,8 @@ class EncoderRows:
         self._kept: dict[str, Strengths] = {}
         # Of questions without times the windows are the same.
         self._whole: Asked | None = None
-        self._search = search_rows(self._rows) if len(rows) >= FAISS_ROWS else None
+        many = len(self._rows.codes) >= FAISS_ROWS
+        self._search = search_rows(self._rows.decoded()) if many else None
 
     def asked(self, question: Question, options: QueryOptions) -> Asked:
         """Which memories, and which of their spans, a question is about."""
@@ -120,23 +123,42 @@ class EncoderRows:
         if phrase.text not in self._kept:
             while len(self._kept) >= _KEPT_TEXTS:
                 del self._kept[next(iter(self._kept))]
-            best = np.maximum.reduceat(self._rows @ self._query(phrase), self._first)
+            best = np.maximum.reduceat(self._rows.scores(_unit(phrase)), self._first)
             self._kept[phrase.text] = self._strengths(phrase, best, self._blur)
         return self._kept[phrase.text]
 
-    def pooled(self, phrase: Phrase, asked: Asked) -> list[Strengths]:
-        """What each memory adds to a pool of strengths: evenly spaced spans."""
+    def pooled(
+        self, phrase: Phrase, asked: Asked, closed: NDArray[np.bool_] | None = None
+    ) -> list[Strengths]:
+        """What memories add to a pool of strengths, evenly spaced spans of each: all, or `closed`.
+
+        Parts of several memories may be one.
+        """
+        if self._search is None and asked.past.all():
+            spans = self._spread
+            if closed is not None:
+                spans = spans[closed[self.memory[spans]]]
+            return [self.strengths(phrase)[spans]]
+        parts = self._pooled_apart(phrase, asked)
+        return [one for place, one in enumerate(parts) if closed is None or closed[place]]
+
+    @cached_property
+    def _spread(self) -> Integers:
+        """The spans that every memory adds to a pool where all of its time counts."""
+        parts = np.split(np.arange(len(self._first), dtype=np.int64), self._first_span[1:-1])
+        return np.concatenate([spread_out(part) for part in parts])
+
+    def _pooled_apart(self, phrase: Phrase, asked: Asked) -> list[Strengths]:
+        """The same memory by memory."""
         if self._search is None:
             values, places = self.strengths(phrase), self._first_span[1:-1]
-            parts = np.split(values, places)
-            if not asked.past.all():
-                pasts = np.split(asked.past, places)
-                parts = [part[past] for part, past in zip(parts, pasts, strict=True)]
-            return [spread_out(part) for part in parts]
+            pasts = np.split(asked.past, places)
+            parts = zip(np.split(values, places), pasts, strict=True)
+            return [spread_out(part[past]) for part, past in parts]
         spans = np.flatnonzero(asked.past)
         spans = spans[:: max(1, len(spans) // _POOLED_SPANS)]
         rows = np.flatnonzero(np.isin(self._row_span, spans))
-        scores = self._rows[rows] @ self._query(phrase)
+        scores = self._rows.at(rows).scores(_unit(phrase))
         firsts = np.flatnonzero(np.diff(self._row_span[rows], prepend=-1))
         values = self._strengths(phrase, np.maximum.reduceat(scores, firsts), self._blur[spans])
         return [values[self.memory[spans] == place] for place in range(len(self.keys))]
@@ -154,7 +176,7 @@ class EncoderRows:
         zero = zero_of(self.encoder, phrase)
         margin = self._excess / (zero[1] if zero is not None and not self.scaled else 1.0)
         # Every memory's own part of the pool is small where there are many memories.
-        best = best - Pool(self.pooled(phrase, asked)).shift(np.zeros(0))
+        best = best - raised_zero(self.pooled(phrase, asked))
         factor, scale = trust(phrase.known_share), scale_of(self.encoder)
         seen = np.isfinite(best)
         most, least = (
@@ -189,10 +211,9 @@ class EncoderRows:
         return np.maximum(best, float(found[-1])) if len(rows) == count else best
 
     def _query(self, phrase: Phrase) -> Floats:
-        length = float(np.linalg.norm(phrase.vector))
-        unit = phrase.vector / length if length else phrase.vector
-        query: Floats = np.append(unit, 1.0) if self.scaled else unit
-        return query.astype(np.float32)
+        unit = _unit(phrase)
+        # A last one in the query adds the offsets, where there are any.
+        return np.append(unit, np.float32(1.0)) if self.scaled else unit
 
     def _strengths(self, phrase: Phrase, scores: Floats, variance: Strengths) -> Strengths:
         zero = zero_of(self.encoder, phrase)
@@ -203,6 +224,51 @@ class EncoderRows:
         blur = np.sqrt(1 + variance / deviation**2) - 1
         result: Strengths = (wide - mean) / deviation - FAR_OUT * blur
         return result
+
+
+@dataclass(frozen=True, slots=True)
+class _CodedRows:
+    """Rows as the index has them: codes `[R D]`, scales `[R]`, offsets `[R]` or None."""
+
+    codes: NDArray[np.int8]
+    scales: Floats
+    offsets: Floats | None
+
+    def at(self, rows: Integers) -> "_CodedRows":
+        """Some of the rows."""
+        offsets = None if self.offsets is None else self.offsets[rows]
+        return _CodedRows(self.codes[rows], self.scales[rows], offsets)
+
+    def decoded(self) -> Floats:
+        """The rows as numbers, offsets in a last column where there are any."""
+        rows: Floats = self.codes.astype(np.float32)
+        rows *= self.scales[:, None]
+        return rows if self.offsets is None else np.column_stack((rows, self.offsets))
+
+    def scores(self, query: Floats) -> Floats:
+        """The product of each row with a vector `[D]`, plus its offset, `[R]`.
+
+        Codes are decoded in blocks that stay in cache: faster than to read decoded ones, which
+        are four times as many bytes.
+        """
+        count, dim = self.codes.shape
+        scores = np.empty(count, np.float32)
+        block = np.empty((max(1, _BLOCK_NUMBERS // max(1, dim)), dim), np.float32)
+        for first in range(0, count, len(block)):
+            codes = self.codes[first : first + len(block)]
+            decoded = block[: len(codes)]
+            np.copyto(decoded, codes)
+            np.matmul(decoded, query, out=scores[first : first + len(codes)])
+        scores *= self.scales
+        if self.offsets is not None:
+            scores += self.offsets
+        return scores
+
+
+def _unit(phrase: Phrase) -> Floats:
+    length = float(np.linalg.norm(phrase.vector))
+    unit: Floats = phrase.vector / length if length else phrase.vector
+    return unit.astype(np.float32)
 
 
 def _light(key: EventKeys, encoder: Encoder, nothing: MemorySnapshot) -> QueryMemory:

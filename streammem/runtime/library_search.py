@@ -313,12 +313,9 @@ class LibrarySearch:
                 return []
             if (digest, text) not in pools:
                 rows = loaded.groups[digest]
-                parts = rows.pooled(read_phrase(rows.encoder, text), asked[digest])
-                pools[digest, text] = [
-                    part
-                    for part, key in zip(parts, rows.keys, strict=True)
-                    if key.memory_id not in opened
-                ]
+                closed = np.array([key.memory_id not in opened for key in rows.keys])
+                phrase = read_phrase(rows.encoder, text)
+                pools[digest, text] = rows.pooled(phrase, asked[digest], closed)
             return pools[digest, text]
 
         return Elsewhere(memories, silent, strengths_of)

@@ -1,5 +1,6 @@
 """Memories kept open between questions, and read anew once their file has changed."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,12 +81,12 @@ class WarmMemories:
 
 def _mark(path: Path) -> Mark:
     """What changes with every commit: the file and the log beside it."""
-    return tuple(_facts(place) for place in (path, path.with_name(f"{path.name}-wal")))
+    return _facts(str(path)), _facts(f"{path}-wal")
 
 
-def _facts(path: Path) -> tuple[int, int, int] | None:
+def _facts(path: str) -> tuple[int, int, int] | None:
     try:
-        facts = path.stat()
+        facts = os.stat(path)  # noqa: PTH116  (hundreds of files for one question)
     except OSError:
         return None
     return (facts.st_mtime_ns, facts.st_size, facts.st_ino) if facts.st_size else None

@@ -110,6 +110,7 @@ class _Watch:
         self._encoder: Encoder
         self._pending: list[LiveFrame] = []
         self._decoded_before = 0
+        self._held_before: tuple[int, int] | None = None
         self._recorded_at = 0.0
         self._segments = 0
         self._blind: Gap | None = None
@@ -173,7 +174,8 @@ class _Watch:
         if self._writer is None:
             return None
         stored = self._writer.current()
-        result = describe(stored, status=stored.progress.status)
+        status = "unchanged" if self._held() == self._held_before else stored.progress.status
+        result = describe(stored, status=status)
         elapsed_s = time.monotonic() - self._began_s
         self._tell("done", end_s=self._position_s)
         return replace(result, source=self._shown, elapsed_s=elapsed_s)
@@ -191,6 +193,7 @@ class _Watch:
         """Continue the books of an earlier run; when its memory time 0 was, monotonic."""
         self._recorder = LiveRecorder(writer, plan_budget(writer.plan.total_bytes), self._request)
         self._decoded_before = self._recorder.decoded
+        self._held_before = self._held()
         recorded_at = writer.stored.meta.recorded_at
         self._recorded_at = recorded_at or 0.0
         return None if recorded_at is None else time.monotonic() - (time.time() - recorded_at)
@@ -220,11 +223,18 @@ class _Watch:
 
     def _is_time_up(self) -> bool:
         duration_s, until = self._options.duration_s, self._options.until
-        # A duration counts from the first frame, for which there is a limit of its own.
-        first_s = self._first_s or self._began_s + self._options.give_up_s
-        if duration_s is not None and time.monotonic() - first_s >= duration_s:
+        if duration_s is not None and time.monotonic() - self._counts_from_s() >= duration_s:
             return True
         return until is not None and time.time() >= until
+
+    def _counts_from_s(self) -> float:
+        """When a duration begins: with the first new frame, for which there is a limit."""
+        if self._first_s is not None:
+            return self._first_s
+        latest_s = self._began_s + self._options.give_up_s
+        # A source that has nothing new gives what is known, and then rests.
+        came_at_s = self._reader.standing().came_at_s
+        return latest_s if came_at_s is None else min(came_at_s, latest_s)
 
     def _step(self) -> None:
         """Take what has come, and do what is due."""
@@ -340,6 +350,11 @@ class _Watch:
         )
         self._tell("note", message=f"memory {self._memory_id} begins")
         return self._recorder
+
+    def _held(self) -> tuple[int, int] | None:
+        """Frames and gaps in memory, by which it is known whether anything came."""
+        recorder = self._recorder
+        return None if recorder is None else (recorder.written_frames, recorder.gaps)
 
     @property
     def _position_s(self) -> float:

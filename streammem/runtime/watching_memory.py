@@ -8,6 +8,7 @@ from streammem import __version__
 from streammem.core.errors import UsageError
 from streammem.core.results import IngestRequest
 from streammem.core.types import Channel
+from streammem.core.watches import LIVE
 from streammem.encoders.base import Encoder
 from streammem.runtime.ingestion import LIVE_NOTE
 from streammem.storage.library import LibraryFolder
@@ -17,7 +18,6 @@ from streammem.video.discover import SourceKind, kind_of, local_path
 from streammem.video.identity import redact, source_stem
 from streammem.video.live_source import STDIN
 
-LIVE = "live"
 _CHANNELS = (Channel.VISION.value, Channel.METADATA.value)
 _UNNAMED = "stream"
 

@@ -4,6 +4,7 @@ import difflib
 import os
 import re
 import unicodedata
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,11 @@ from streammem.storage.event_keys import EventKeyIndex
 from streammem.storage.library_index import LibraryIndex, Stamp, stamp
 from streammem.storage.lock import WriterLock, folder_lock
 from streammem.storage.memory_file import read_meta
-from streammem.storage.placeholder import read_placeholder, write_placeholder
+from streammem.storage.placeholder import (
+    is_no_placeholder,
+    read_placeholder,
+    write_placeholder,
+)
 from streammem.storage.records import MetaView
 from streammem.storage.side_files import remove_side_files
 from streammem.storage.usage import usage_path
@@ -74,11 +79,15 @@ class LibraryFolder:
 
     def ids(self) -> list[str]:
         """Names of the memories, sorted; names that are only taken do not count."""
-        return [name for name, path in self._files() if read_placeholder(path) is None]
+        return [path.name.removesuffix(SUFFIX) for path in self.paths()]
 
     def paths(self) -> list[Path]:
         """The files of the memories, by name."""
-        return [path for _name, path in self._files() if read_placeholder(path) is None]
+        return [
+            path
+            for _name, path, size in self._files()
+            if is_no_placeholder(size) or read_placeholder(path) is None
+        ]
 
     def path_of(self, memory_id: str) -> Path:
         """Where the memory of that name lies, or would lie.
@@ -121,6 +130,10 @@ class LibraryFolder:
 
     def find(self, fingerprint: str) -> str | None:
         """The first memory, by name, of the source with that fingerprint."""
+        return next(iter(self.find_all(fingerprint)), None)
+
+    def find_all(self, fingerprint: str) -> list[str]:
+        """The memories of the source with that fingerprint, by name."""
         files = self._file_numbers()
         known = self._fingerprints
         fresh = [name for name, number in files.items() if known.get(name, (0,))[0] != number]
@@ -132,8 +145,7 @@ class LibraryFolder:
             held = read.get(name)
             if held is not None:
                 known[name] = (files[name], held)
-        found = [name for name in files if known.get(name) == (files[name], fingerprint)]
-        return min(found, default=None)
+        return sorted(name for name in files if known.get(name) == (files[name], fingerprint))
 
     def _file_numbers(self) -> dict[str, int]:
         """The file system's number of each memory's file; another file has another one."""
@@ -216,16 +228,18 @@ class LibraryFolder:
                 ) from error
         return size
 
-    def _files(self) -> list[tuple[str, Path]]:
+    def _files(self) -> list[tuple[str, Path, int]]:
+        """Name, path and size of each file that may be a memory, by name."""
+        found = []
         try:
             with os.scandir(self.folder) as entries:
-                found = [
-                    (entry.name.removesuffix(SUFFIX), self.folder / entry.name)
-                    for entry in entries
-                    if entry.name.endswith(SUFFIX)
-                    and not entry.name.startswith(".")
-                    and entry.is_file()
-                ]
+                for entry in entries:
+                    name = entry.name
+                    if name.endswith(SUFFIX) and not name.startswith(".") and entry.is_file():
+                        # One that goes at this moment is told of when it is opened.
+                        with suppress(FileNotFoundError):
+                            size = entry.stat().st_size
+                            found.append((name.removesuffix(SUFFIX), self.folder / name, size))
         except (FileNotFoundError, NotADirectoryError):
             return []
         return sorted(found)

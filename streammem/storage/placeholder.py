@@ -18,10 +18,15 @@ def write_placeholder(path: Path, fingerprint: str) -> None:
     unfinished.replace(path)
 
 
+def is_no_placeholder(size_bytes: int) -> bool:
+    """Whether a file of this size cannot be a mark."""
+    return size_bytes > _MAX_BYTES
+
+
 def read_placeholder(path: Path) -> str | None:
     """The fingerprint that a mark names, None if the file is no mark."""
     try:
-        if path.stat().st_size > _MAX_BYTES:
+        if is_no_placeholder(path.stat().st_size):
             return None
         data = path.read_bytes()
     except OSError:

@@ -7,7 +7,7 @@ import unicodedata
 from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 
-from streammem.core.errors import SourceError
+from streammem.core.errors import SourceError, UsageError
 from streammem.video.discover import SourceKind, image_files, is_pattern, kind_of, local_path
 
 BLOCK_BYTES = 64 * 1024
@@ -29,8 +29,15 @@ def fingerprint(source: str) -> str:
 
     Raises:
         SourceError: a file is not there or cannot be read.
+        UsageError: it is standard input.
     """
     kind = kind_of(source)
+    if kind is SourceKind.STDIN:
+        raise UsageError(
+            "what comes through a pipe passes once and cannot be resumed",
+            hint="`streammem watch -` remembers it while it runs",
+            code="standard_input",
+        )
     digest = hashlib.sha256()
     if kind is SourceKind.SYNTHETIC:
         digest.update(b"synthetic\0" + source.encode())

@@ -10,6 +10,7 @@ import random
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,7 @@ from streammem.video.live_clock import (
     SourceClock,
     Step,
 )
-from streammem.video.live_process import ReadingProcess
+from streammem.video.live_process import ReadingProcess, ReadingTurns
 from streammem.video.live_queue import BLOCK, DROP_OLDEST, LiveFrame, LiveItem, LiveQueue
 from streammem.video.live_source import STDIN, head_of, is_growing_file, is_playlist
 
@@ -67,7 +68,8 @@ class Standing:
     """How it stands with a live source at one moment.
 
     `blind` is the gap that is still open, `decoded` the frames seen so far, `seen_end_s` how far
-    the memory's time has been seen, `waiting` the frames nobody has taken yet.
+    the memory's time has been seen, `waiting` the frames nobody has taken yet. `came_at_s` is when
+    the newest frame came (monotonic), also one that an earlier run had seen; None before the first.
     """
 
     decoded: int
@@ -76,6 +78,7 @@ class Standing:
     blind: Gap | None
     connections: int
     rate_hz: float
+    came_at_s: float | None
 
 
 class LiveReader:
@@ -106,10 +109,13 @@ class LiveReader:
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watching", daemon=True)
         self._size: tuple[int, int] | None = None
-        self._blind_reason: str | None = None if state is None else NOT_WATCHING
+        # What is timed by itself goes on where it was, whenever that is.
+        goes_on = state is None or self._clock.own_pace
+        self._blind_reason: str | None = None if goes_on else NOT_WATCHING
         self._decoded = 0
         self._connections = 0
         self._seen_any = False
+        self._came_at_s: float | None = None
         self._descriptor = os.dup(0) if source == STDIN else None
 
     @property
@@ -175,6 +181,7 @@ class LiveReader:
                 blind,
                 self._connections,
                 self._queue.rate_hz,
+                self._came_at_s,
             )
 
     def close(self) -> None:
@@ -203,27 +210,23 @@ class LiveReader:
     def _read_on(self) -> None:
         began_s, wait_s = time.monotonic(), _FIRST_WAIT_S
         problem: SourceError | None = None
-        process = self._new_process()
-        while not self._closed.is_set():
-            process.begin(self._job())
-            reason = self._attend(process)
-            process.kill()
-            problem = _error_of(process) or problem
-            with self._lock:
-                self._put(self._clock.broke(reason))
-                if not (self._clock.own_pace or self._closed.is_set()):
-                    self._blind_reason = self._blind_reason or (reason if self._seen_any else None)
-            if self._is_over(process, problem, began_s):
-                return
-            wait_s = _FIRST_WAIT_S if process.frames else wait_s
-            # The next one loads its decoder during the wait.
-            process = self._new_process()
-            self._closed.wait(wait_s * random.uniform(0.5, 1.0))
-            wait_s = min(2.0 * wait_s, self._options.longest_wait_s)
-        process.kill()
-
-    def _new_process(self) -> ReadingProcess:
-        return ReadingProcess(self._descriptor, self._receive)
+        with closing(ReadingTurns(self._descriptor, self._receive)) as turns:
+            while not self._closed.is_set():
+                process = turns.next()
+                process.begin(self._job())
+                reason = self._attend(process, turns)
+                turns.over(process)
+                problem = _error_of(process) or problem
+                with self._lock:
+                    self._put(self._clock.broke(reason))
+                    if not (self._clock.own_pace or self._closed.is_set()):
+                        seen_any = self._seen_any
+                        self._blind_reason = self._blind_reason or (reason if seen_any else None)
+                if self._is_over(process, problem, began_s):
+                    return
+                wait_s = _FIRST_WAIT_S if process.frames else wait_s
+                self._closed.wait(wait_s * random.uniform(0.5, 1.0))
+                wait_s = min(2.0 * wait_s, self._options.longest_wait_s)
 
     def _job(self) -> dict[str, Any]:
         """What the next process is to read, and how."""
@@ -242,7 +245,7 @@ class LiveReader:
             "descriptor": self._descriptor,
         }
 
-    def _attend(self, process: ReadingProcess) -> str:
+    def _attend(self, process: ReadingProcess, turns: ReadingTurns) -> str:
         """Watch over a reading until it is over; why it is."""
         while not process.gone.wait(_TICK_S):
             now_s = time.monotonic()
@@ -251,9 +254,11 @@ class LiveReader:
             if self._closed.is_set():
                 return DISCONNECTED
             limit_s = self._options.stall_s if process.frames else self._options.open_s
-            if process.quiet_s(now_s) > limit_s and not self._clock.own_pace:
+            quiet_s = 0.0 if self._clock.own_pace else process.quiet_s(now_s)
+            if quiet_s > limit_s:
                 return STALLED
-            if not self._seen_any and self._gave_up(now_s, process.started_s):
+            turns.keep_one_ready(wanted=quiet_s > limit_s / 2)
+            if self._came_at_s is None and self._gave_up(now_s, process.started_s):
                 return UNREACHABLE
             rate_hz = self._queue.new_rate(self._policy)
             if rate_hz is not None:
@@ -274,15 +279,16 @@ class LiveReader:
         if self._closed.is_set():
             return True
         finite = self._source == STDIN or bool((process.opened or {}).get("finite"))
+        came_any = self._came_at_s is not None
         if process.ended is not None and finite and not process.ended["trouble"]:
-            if self._seen_any:
+            if came_any:
                 self._queue.end(None)
                 return True
             problem = problem or _nothing_came(self._source)
         hopeless = problem is not None and problem.code in _HOPELESS
         stdin_failed = self._source == STDIN and process.failed is not None
         late = self._gave_up(time.monotonic(), began_s)
-        if not self._seen_any and (hopeless or stdin_failed or late or finite):
+        if not came_any and (hopeless or stdin_failed or late or finite):
             self._queue.end(problem or _nothing_came(self._source))
             return True
         return False
@@ -296,6 +302,7 @@ class LiveReader:
     def _receive(self, process: ReadingProcess, frame: Sighting) -> None:
         """Take in one frame, in the thread that listens to the process that sent it."""
         with self._lock:
+            self._came_at_s = frame.at_s
             if process.opened is not None and process.frames == 1:
                 self._note_opened(bool(process.opened["finite"]))
             came = self._put(self._clock.see(frame))

@@ -1,12 +1,14 @@
 """The process that reads one live source for `video.live`, so that one that hangs can be killed.
 
-The first line of its standard input says what to read, later ones at which rate. When the input
-closes the parent is gone or done, and the process ends at once. Frames go to standard output.
+A line of its standard input says what to read, or at which rate from now on. It reads one thing
+after the other, so that a source that is tried again need not wait for a decoder to be loaded. When
+the input closes the parent is gone or done, and it ends at once. Frames go to standard output.
 """
 
 import json
 import math
 import os
+import queue
 import sys
 import threading
 import time
@@ -92,6 +94,8 @@ class _Reading:
             trouble = ""
             self._send(picture)
         send_words(self._out, {"ended": {"trouble": trouble}})
+        # Only now: a server that is gone may keep the line from closing.
+        opened.close()
 
     def _send(self, picture: Picture) -> None:
         frame, at_s = picture.content, time.monotonic()
@@ -124,24 +128,34 @@ def _digest(frame: Any) -> int:
     return zlib.crc32(rows[::step, : plane.width].tobytes()) or 1
 
 
-def _listen(sampler: Sampler) -> None:
+def _listen(sampler: Sampler, jobs: "queue.SimpleQueue[dict[str, Any]]") -> None:
     for line in sys.stdin.buffer:
-        sampler.set_rate(float(json.loads(line)["rate_hz"]))
+        message = json.loads(line)
+        if "source" in message:
+            jobs.put(message)
+        else:
+            sampler.set_rate(float(message["rate_hz"]))
     # A clean exit could wait for a decoder; nothing here is worth keeping.
     os._exit(_PARENT_GONE)
 
 
 def main() -> None:
-    """Read the source that the first line of standard input describes."""
-    line = sys.stdin.buffer.readline()
-    if not line:
-        return
-    job = json.loads(line)
+    """Read the sources that the lines of standard input describe, one after the other."""
     # Native libraries may write to file descriptor 1; frames get a copy of it, they get stderr.
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    sampler = Sampler(job["rate_hz"])
-    threading.Thread(target=_listen, args=(sampler,), name="parent", daemon=True).start()
+    sampler, jobs = Sampler(1.0), queue.SimpleQueue[dict[str, Any]]()
+    threading.Thread(target=_listen, args=(sampler, jobs), name="parent", daemon=True).start()
+    while True:
+        job = jobs.get()
+        sampler.set_rate(job["rate_hz"])
+        if not _read(job, out, sampler):
+            return
+        send_words(out, {"free": True})
+
+
+def _read(job: dict[str, Any], out: IO[bytes], sampler: Sampler) -> bool:
+    """Read one source; whether this process is good for another one."""
     try:
         _Reading(job, out, sampler).run()
     except StreamMemError as error:
@@ -152,6 +166,8 @@ def main() -> None:
         message = f"unexpected {type(error).__name__}: {error}"
         unexpected = StreamMemError(message).to_json()
         send_words(out, {"failed": {**unexpected, "exit_code": StreamMemError.exit_code}})
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One reading of a live source in a process of its own, which can be killed at any time."""
+"""Readings of a live source in a process of its own, which can be killed at any time."""
 
 import contextlib
 import json
@@ -22,9 +22,10 @@ OnFrame = Callable[["ReadingProcess", Sighting], None]
 class ReadingProcess:
     """The process and the thread that receives what it sends.
 
-    `opened`, `ended` and `failed` hold what it said, `gone` is set once nothing more will come,
-    `last_frame_s` is when the last frame came on the monotonic clock. Every frame is handed to
-    `on_frame` in the receiving thread; while that is `busy` the process has to wait.
+    `opened`, `ended` and `failed` hold what it said of the reading at hand, `gone` is set once
+    nothing more of it will come, `free` says that another one may begin. `last_frame_s` is when the
+    last frame came on the monotonic clock. Every frame is handed to `on_frame` in the receiving
+    thread; while that is `busy` the process has to wait.
     """
 
     def __init__(self, descriptor: int | None, on_frame: OnFrame) -> None:
@@ -33,10 +34,12 @@ class ReadingProcess:
         self.ended: dict[str, Any] | None = None
         self.failed: dict[str, Any] | None = None
         self.gone = threading.Event()
+        self.free = True
         self.frames = 0
         self.busy = False
         self.started_s = self.last_frame_s = time.monotonic()
         self._on_frame = on_frame
+        self._dead = False
         environment = dict(os.environ)
         # The package may run from a checkout; the child must find the same one.
         package_root = str(Path(__file__).resolve().parents[2])
@@ -54,8 +57,13 @@ class ReadingProcess:
         self._thread.start()
 
     def begin(self, job: dict[str, Any]) -> None:
-        """Let it read what the job says."""
+        """Let it read what the job says; only while it is `free`."""
         self.started_s = self.last_frame_s = time.monotonic()
+        self.opened = self.ended = self.failed = None
+        self.frames, self.free = 0, False
+        self.gone.clear()
+        if self._dead:
+            self.gone.set()
         self.tell(job)
 
     def tell(self, message: dict[str, Any]) -> None:
@@ -92,9 +100,62 @@ class ReadingProcess:
                 else:
                     self._note(message)
         finally:
+            self.free, self._dead = False, True
             self.gone.set()
 
     def _note(self, message: dict[str, Any]) -> None:
         self.opened = message.get("opened", self.opened)
         self.ended = message.get("ended", self.ended)
         self.failed = message.get("failed", self.failed)
+        if "free" in message:
+            self.free = True
+        if self.ended is not None or self.failed is not None:
+            self.gone.set()
+
+
+class ReadingTurns:
+    """The processes that read one source in turn: one at work, at most one that is ready for it."""
+
+    def __init__(self, descriptor: int | None, on_frame: OnFrame) -> None:
+        """Start the first one; see `ReadingProcess`."""
+        self._descriptor = descriptor
+        self._on_frame = on_frame
+        self._ready: ReadingProcess | None = self._new()
+        self._at_work: ReadingProcess | None = None
+
+    def next(self) -> ReadingProcess:
+        """The process for the next reading."""
+        if self._ready is None or not self._ready.free:
+            self.keep_one_ready(wanted=False)
+            self._ready = self._new()
+        self._at_work, self._ready = self._ready, None
+        return self._at_work
+
+    def keep_one_ready(self, *, wanted: bool) -> None:
+        """Have a process beside the one at work that has its decoder loaded, or have none."""
+        if wanted and self._ready is None:
+            self._ready = self._new()
+        elif not wanted and self._ready is not None:
+            self._ready.kill()
+            self._ready = None
+
+    def over(self, process: ReadingProcess) -> None:
+        """A reading is over: what said why is good for the next one, what did not is killed."""
+        self._at_work = None
+        if process.ended is not None or process.failed is not None:
+            self.keep_one_ready(wanted=False)
+            self._ready = process
+        else:
+            process.kill()
+            # It loads its decoder while the source is left alone.
+            self.keep_one_ready(wanted=True)
+
+    def close(self) -> None:
+        """End them all."""
+        self.keep_one_ready(wanted=False)
+        if self._at_work is not None:
+            self._at_work.kill()
+            self._at_work = None
+
+    def _new(self) -> ReadingProcess:
+        return ReadingProcess(self._descriptor, self._on_frame)

@@ -17,7 +17,8 @@ import pytest
 from streammem.api import AskOptions, Library
 from streammem.core.types import FrameCounts
 from streammem.storage.memory_file import read_memory
-from tests.cli.conftest import Ran, command, environment
+from streammem.upkeep import activities
+from tests.cli.conftest import Ran, command, environment, still_running
 from tests.media._live_senders import Camera, CameraServer, send_paced
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX signals and pipes")
@@ -95,7 +96,7 @@ def watch(tmp_path: Path) -> Iterator[Callable[..., Watch]]:
 
 
 def test_it_is_asked_while_it_runs_and_stops_cleanly(
-    server: CameraServer, watch: Callable[..., Watch], tmp_path: Path
+    server: CameraServer, watch: Callable[..., Watch], tmp_path: Path, streammem: Streammem
 ) -> None:
     """Another process gets answers that are at most a commit old; nobody waits for a frame."""
     running = watch(server.address, "--name", "door")
@@ -112,15 +113,33 @@ def test_it_is_asked_while_it_runs_and_stops_cleanly(
     assert asked_s < 15.0
     assert library.show("door").summary.status == "running"
 
+    # So does whoever asks who is writing.
+    (doing,) = streammem("status", "--json").document()["results"]
+    assert (doing["memory_id"], doing["state"]) == ("door", "watching")
+    assert doing["writer"]["pid"] == running.process.pid
+    assert doing["position_s"] >= seen_s
+    assert 0.0 <= doing["behind_s"] < LIMIT_S
+    assert doing["last_commit_at"] == pytest.approx(time.time(), abs=LIMIT_S)
+    assert doing["commits"] >= 1
+    assert doing["gaps"] == []
+    assert doing["bytes"]["file"] > 0
+
     # A source that has fallen silent makes no question wait, and the answer says what is missing.
     server.silent = True
     blind = running.until(lambda event: event["event"] == "gap")
     assert blind["message"] == "stalled"
+    while not activities(library)[0].blind_s:
+        assert running.process.poll() is None
+        time.sleep(0.05)
     at = AskOptions(memories=("door",), at_s=blind["start_s"] + 0.5)
     deadline_s = time.monotonic() + LIMIT_S
     while not any("nothing was seen" in note for note in library.ask("what is shown?", at).notes):
         assert time.monotonic() < deadline_s
     assert running.end(signal.SIGTERM) == 143
+    assert activities(library) == []
+    idle = streammem("status")
+    assert (idle.status, idle.out) == (0, "")
+    assert "nothing is being written" in idle.err
     done = library.show("door")
     assert done.summary.status == "partial"
     assert done.gaps[-1].start_s == pytest.approx(blind["start_s"], abs=0.2)
@@ -128,7 +147,7 @@ def test_it_is_asked_while_it_runs_and_stops_cleanly(
 
 
 def test_after_a_kill_the_next_watch_goes_on_with_the_same_memory(
-    server: CameraServer, watch: Callable[..., Watch], tmp_path: Path
+    server: CameraServer, watch: Callable[..., Watch], tmp_path: Path, streammem: Streammem
 ) -> None:
     """Nothing committed is lost, the time between is a gap, and no child is left behind."""
     path = tmp_path / "library" / "door.smem"
@@ -138,12 +157,18 @@ def test_after_a_kill_the_next_watch_goes_on_with_the_same_memory(
     while not path.exists() or read_memory(path).progress.commits < 2:
         assert time.monotonic() < deadline_s
         time.sleep(0.05)
+    said = " ".join(streammem("status").out.split())
+    assert said.startswith("watching door ")
+    assert f"by process {first.process.pid}" in said
     children = psutil.Process(first.process.pid).children(recursive=True)
     assert children
     kept = read_memory(path).progress
     assert first.end(signal.SIGKILL) == -signal.SIGKILL
-    _, alive = psutil.wait_procs(children, timeout=20)
+    alive = still_running(children, 20)
     assert alive == []
+    (left,) = activities(Library(tmp_path / "library"))
+    assert (left.state, left.writer, left.behind_s) == ("interrupted", None, None)
+    assert left.position_s == kept.last_end_s
 
     second = watch(server.address, "--name", "door")
     second.encoded(kept.written_frames + 6)

@@ -17,6 +17,8 @@ from streammem.core.types import Channel, Evidence, Findings, Tier
 from streammem.query.parse import parse_question
 
 COLOURS = ("red", "blue")
+# What is asked, and what is to be written.
+Lesson = tuple[Material, str]
 _SIDE_PX = 16
 _PATCH_PX = 8
 _STEPS = 120
@@ -51,8 +53,14 @@ def taught_reply(colour: str) -> str:
     return f"The picture is {colour} [e1]. It is {colour} at 9:59 [e1]. A dog barks [e7]."
 
 
-def build(folder: Path) -> None:
-    """Save a model that was taught the two replies, and its processor."""
+def lessons() -> list[Lesson]:
+    """What the model is taught where nobody says otherwise: to name the colour of a picture."""
+    return [(material(colour), taught_reply(colour)) for colour in COLOURS]
+
+
+def build(folder: Path, taught: Sequence[Lesson] = ()) -> None:
+    """Save a model that was taught replies to prompts of equal words, and its processor."""
+    taught = taught or lessons()
     import torch
     from transformers import (
         CLIPImageProcessor,
@@ -66,8 +74,8 @@ def build(folder: Path) -> None:
 
     logging.disable_progress_bar()
     # The prompts' own text makes them few tokens, and so the lessons short.
-    asked = build_prompt(material(COLOURS[0]), 4000).texts
-    tokenizer = _tokenizer([RULES, *asked, *map(taught_reply, COLOURS)])
+    asked = build_prompt(taught[0][0], 4000).texts
+    tokenizer = _tokenizer([RULES, *asked, *(reply for _, reply in taught)])
     sides = {"height": _SIDE_PX, "width": _SIDE_PX}
     processor = LlavaProcessor(
         CLIPImageProcessor(size={"shortest_edge": _SIDE_PX}, crop_size=sides),
@@ -97,7 +105,7 @@ def build(folder: Path) -> None:
     # So small a model is slower on several threads than on one.
     torch.set_num_threads(1)
     try:
-        _teach(model, processor)
+        _teach(model, processor, taught)
     finally:
         torch.set_num_threads(threads)
     model.save_pretrained(folder)
@@ -124,18 +132,18 @@ def _tokenizer(texts: Sequence[str]) -> Any:
     )  # fmt: skip
 
 
-def _teach(model: Any, processor: Any) -> None:
-    """Teach both replies to the very prompts that the project writes."""
+def _teach(model: Any, processor: Any, taught: Sequence[Lesson]) -> None:
+    """Teach the replies to the very prompts that the project writes."""
     import torch
 
-    prompts = [build_prompt(material(colour), 4000) for colour in COLOURS]
+    prompts = [build_prompt(asked, 4000) for asked, _ in taught]
     asked = processor.apply_chat_template(
         [_turn(prompt) for prompt in prompts],
         add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt",
     )  # fmt: skip
     replies = [
-        processor.tokenizer(taught_reply(colour) + "</s>", return_tensors="pt")["input_ids"][0]
-        for colour in COLOURS
+        processor.tokenizer(reply + "</s>", return_tensors="pt")["input_ids"][0]
+        for _, reply in taught
     ]
     answers = torch.nn.utils.rnn.pad_sequence(replies, batch_first=True)
     ids = torch.cat([asked["input_ids"], answers], dim=1)

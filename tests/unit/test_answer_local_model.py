@@ -1,5 +1,6 @@
 """Local models for real: a tiny one that was taught here, through transformers and a server."""
 
+import io
 import json
 import os
 import shutil
@@ -8,18 +9,26 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from streammem.answer.base import NoReplyError
+from streammem.answer.base import Answerer, Material, NoReplyError, OnProgress, Reply
 from streammem.answer.chat_server import ChatServer, ChatSettings
 from streammem.answer.local_model import LocalModel, LocalSettings
+from streammem.core.alerts import Alert, AlertRule
+from streammem.core.config import AnswerConfig
 from streammem.core.errors import MissingError, UsageError
+from streammem.runtime.alerting import Alerting, AlertSetup
+from streammem.runtime.alerting_confirm import Confirmer
+from streammem.runtime.answering import load_answerer
 from tests.unit import _tiny_vlm
+from tests.unit._query_world import WordEncoder
 
 pytestmark = pytest.mark.skipif(
     find_spec("transformers") is None, reason="the extra `vlm` is not installed"
@@ -131,6 +140,76 @@ def test_the_same_model_behind_a_real_server_says_the_same(
     assert reply == local_model.answer(_tiny_vlm.material(colour))
     assert reply.cited == ("e1",)
     assert len(written) > 5
+
+
+class _Clerk:
+    """Writes down what it is asked, and says nothing."""
+
+    name = "clerk"
+
+    def __init__(self) -> None:
+        self.asked: list[Material] = []
+
+    def answer(self, material: Material, on_progress: OnProgress | None = None) -> Reply:
+        """Raises NoReplyError."""
+        self.asked.append(material)
+        raise NoReplyError("a clerk only writes down")
+
+
+def _alerts(colour: str, confirmer: Callable[[AlertRule], Answerer]) -> list[Alert]:
+    """The alerts over a stream with one visit of a word whose pictures have a colour."""
+    encoder, heard = WordEncoder(), list[Alert]()
+    words = ["sky"] * 40 + ["red"] * 10 + ["sky"] * 20
+    frames = np.stack([encoder.encode_text(word).embedding for word in words])
+    with Image.open(io.BytesIO(_tiny_vlm.picture(colour))) as image:
+        pixels = np.asarray(image.convert("RGB")).transpose(2, 0, 1)
+    rule = AlertRule("red", text="red", warm_up_s=10.0, confirm="somebody", confirm_timeout_s=120.0)
+    alerting = Alerting(
+        AlertSetup.prepare((rule,), encoder),
+        heard.append,
+        interval_s=0.5,
+        confirmers={"red": Confirmer(confirmer(rule), rule, None)},
+        wait_for_verdicts=True,
+    )
+    times = 0.5 * np.arange(len(frames))
+    alerting.observe(times, frames, np.broadcast_to(pixels, (len(frames), *pixels.shape)))
+    alerting.finish()
+    alerting.close()
+    return heard
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model that was taught to tell whether the frame of an alert is red."""
+    clerk, folder = _Clerk(), tmp_path_factory.mktemp("judge")
+    for colour in _tiny_vlm.COLOURS:
+        (unconfirmed,) = _alerts(colour, lambda _rule: clerk)
+        assert unconfirmed.confirmed is None
+    said = ("Yes, it is red [e1].", "No, it is blue [e1].")
+    _tiny_vlm.build(folder, list(zip(clerk.asked, said, strict=True)))
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["transformers", "openai"])
+def test_alerts_are_confirmed_by_what_a_model_sees(
+    judge: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    """In this process, and behind a real server: a yes is named, a no keeps the alert back."""
+    where = str(judge)
+    if kind == "openai":
+        where = f"{request.getfixturevalue('served')}#{judge}"
+    answerers: list[Answerer] = []
+
+    def load(rule: AlertRule) -> Answerer:
+        limited = AnswerConfig(timeout_seconds=rule.confirm_timeout_s, max_tokens=60)
+        answerers.append(load_answerer(f"{kind}:{where}", limited, "cpu"))
+        return answerers[-1]
+
+    (heard,) = _alerts("red", load)
+    assert heard.confirmed
+    assert heard.confirmed_by == answerers[0].name
+    assert _alerts("blue", lambda _rule: answerers[0]) == []
 
 
 def test_a_folder_that_is_absent_is_a_usage_error(tmp_path: Path) -> None:

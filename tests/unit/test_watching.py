@@ -11,11 +11,11 @@ import pytest
 from streammem.api import Library, WatchOptions, request_from_config
 from streammem.core.config import load_config
 from streammem.core.errors import StreamMemError
-from streammem.core.results import IngestRequest
+from streammem.core.results import IngestRequest, IngestResult
 from streammem.core.types import Floats, Pixels, Times
 from streammem.encoders.base import Encoder
 from streammem.storage.memory_file import read_memory
-from tests.media._live_senders import Camera, CameraServer, number_in
+from tests.media._live_senders import Camera, CameraServer, TransportStream, number_in
 
 NOBODY = "tcp://127.0.0.1:9"
 
@@ -113,6 +113,49 @@ def test_an_observer_sees_every_frame_once_and_goes_on_where_it_was(tmp_path: Pa
     assert numbers == sorted(set(numbers))
     times = [time_s for time_s, _ in seen]
     assert times == sorted(times)
+
+
+def test_a_file_with_nothing_new_is_unchanged_and_gone_on_with_once_it_grows(
+    tmp_path: Path,
+) -> None:
+    """At rest it is waited for as long as one wishes, without an error and without a gap."""
+    library, path = Library(tmp_path), tmp_path / "growing.ts"
+    camera, stream, onlookers = Camera(20), TransportStream(20), list[Onlooker]()
+
+    def grow(first: int, last: int) -> None:
+        with path.open("ab") as file:
+            for number in range(first, last):
+                file.write(stream.piece(number, camera.pts_s(number)))
+
+    def observe(encoder: Encoder) -> Onlooker:
+        onlookers.append(Onlooker(encoder))
+        return onlookers[-1]
+
+    def watch_until(status: str) -> IngestResult:
+        """Watch again and again until it comes to this; a busy machine takes a few times."""
+        deadline_s = time.monotonic() + 60
+        while True:
+            result = library.watch(
+                str(path), request(fps=20.0), WatchOptions(duration_s=0.4), observe=observe
+            )
+            if result.status == status:
+                return result
+            assert time.monotonic() < deadline_s, result
+
+    grow(0, 40)
+    first = watch_until("done")
+    rested = watch_until("unchanged")
+    assert rested.error is None
+    assert rested.frames.encoded >= first.frames.encoded
+    kept = read_memory(tmp_path / "growing.smem").progress
+    assert (kept.status, kept.gaps) == ("done", ())
+
+    grow(40, 80)
+    grown = watch_until("done")
+    assert grown.frames.encoded > rested.frames.encoded
+    numbers = [number for onlooker in onlookers for _, number in onlooker.seen]
+    assert numbers == list(range(len(numbers)))
+    assert grown.gaps == ()
 
 
 def test_a_watch_costs_no_thread_and_no_process_once_it_is_over(tmp_path: Path) -> None:
