@@ -28,6 +28,7 @@ from streammem_cli import (
     replay,
     search,
     show,
+    status,
     timeline,
     verify,
     watch,
@@ -71,6 +72,7 @@ app.command("watch")(watch.watch)
 app.command("plan")(plan.plan)
 app.command("replay")(replay.replay)
 app.command("list")(listing.list_memories)
+app.command("status")(status.status)
 app.command("show")(show.show)
 app.command("timeline")(timeline.timeline)
 app.command("verify")(verify.verify)
@@ -157,8 +159,18 @@ def _machine_error(problem: OSError | MemoryError) -> StreamMemError:
     if isinstance(problem, MemoryError) or problem.errno == errno.ENOMEM:
         return _out_of_memory("")
     if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return BudgetError(f"the disk is full: {problem}", hint="free some space", code="disk_full")
-    return UsageError(f"{problem}", hint="check the path and its permissions", code="file_system")
+        return BudgetError(
+            f"the disk is full: {_said_by(problem)}", hint="free some space", code="disk_full"
+        )
+    return UsageError(
+        _said_by(problem), hint="check the path and its permissions", code="file_system"
+    )
+
+
+def _said_by(problem: OSError) -> str:
+    """The operating system's reason and the file that it is about, without its number."""
+    reason = (problem.strerror or str(problem)).lower()
+    return reason if problem.filename is None else f"{problem.filename}: {reason}"
 
 
 def _unexpected(problem: Exception) -> StreamMemError:

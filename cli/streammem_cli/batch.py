@@ -78,19 +78,21 @@ def batch(
     """
     from streammem.core.batches import BatchOptions, read_questions
 
+    options.check_named(folders)
     opened, loaded = options.open_library(
         library,
-        **{
-            "ingest.fps": fps,
-            "ingest.budget": budget,
-            "ingest.policy": policy,
-            "ingest.encoder": encoder,
-            "ingest.weights": weights,
-            "ingest.device": device,
-            "ingest.reader": reader,
-            "ingest.audio": False if no_audio else None,
-            "ingest.screen_text": False if no_ocr else None,
-        },
+        store=options.InStore(writes=True),
+        **options.ingest_settings(
+            fps=fps,
+            budget=budget,
+            policy=policy,
+            encoder=encoder,
+            weights=weights,
+            device=device,
+            reader=reader,
+            no_audio=no_audio,
+            no_ocr=no_ocr,
+        ),
     )
     request = options.ingest_request(
         loaded,

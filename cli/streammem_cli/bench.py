@@ -1,13 +1,11 @@
 """`streammem bench`: how much the policies remember at equal bytes, and how right answers are."""
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from streammem_cli import bench_questions, options
+from streammem_cli import bench_options, bench_questions, options
 from streammem_cli.bench_progress import run_bench
 
 app = typer.Typer(
@@ -37,11 +35,9 @@ def memory(
         typer.Option(metavar="SIZE", help="Instead of each protocol's budgets; repeatable."),
     ] = None,
     seeds: Annotated[int | None, typer.Option(help="Streams of each kind. [20, quick 1]")] = None,
-    tuning: Annotated[
-        bool, typer.Option("--tuning", help="Seeds 0 to 99, which are never reported.")
-    ] = False,
-    quick: Annotated[bool, typer.Option("--quick", help="Small, in under two minutes.")] = False,
-    jobs: Annotated[int, typer.Option(min=1, max=256, help="Processes side by side.")] = 1,
+    tuning: bench_options.Tuning = False,
+    quick: bench_options.Quick = False,
+    jobs: bench_options.Jobs = 1,
     max_frames: Annotated[
         int, typer.Option(min=1000, help="Leave out longer streams, except of scale.")
     ] = 100_000,
@@ -49,9 +45,7 @@ def memory(
         Path | None,
         typer.Option(metavar="DIR", help="Write results.json, table.md and plots; go on there."),
     ] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Measure anew what --out already holds.")
-    ] = False,
+    fresh: bench_options.Fresh = False,
     clips: Annotated[
         Path | None, typer.Option(metavar="FILE", help="streams.json of joined real clips.")
     ] = None,
@@ -97,7 +91,7 @@ def memory(
         encoder=encoder,
         weights=weights or "",
         cache=cache,
-        command_line=shlex.join(["streammem", *sys.argv[1:]]),
+        command_line=bench_options.command_line(),
     )
     run_bench(
         lambda show, stop: run_memory_bench(request, on_event=show, should_stop=stop),

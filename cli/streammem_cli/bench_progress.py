@@ -1,21 +1,20 @@
 """What is seen while a bench runs: a bar on a terminal, else now and then a line."""
 
 import time
-from contextlib import ExitStack
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import typer
 
 from streammem.core.errors import Interrupted
 from streammem_cli import render
+from streammem_cli.bars import Drawn
 from streammem_cli.signals import StopRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from rich.progress import Progress as Bars
-    from rich.progress import TaskID
+    from rich.progress import Progress as RichProgress
+    from rich.progress import ProgressColumn, TaskID
 
     from streammem.bench import BenchEvent, BenchRun
 
@@ -25,32 +24,27 @@ _NOTE_EVERY_S = 10.0
 _PARTIAL = 3
 
 
-class BenchProgress:
+class BenchProgress(Drawn):
     """Receives bench events: a bar on a terminal, else now and then a line. Use as a context."""
 
     def __init__(self, *, as_events: bool, as_text: bool) -> None:
-        self._as_events, self._as_text = as_events, as_text
-        self._bars: Bars | None = None
+        super().__init__(wanted=as_text)
+        self._as_events = as_events
         self._task: TaskID | None = None
-        self._drawing = ExitStack()
         self._said_at = time.monotonic()
 
-    def __enter__(self) -> Self:
-        if self._as_text and render.shows_progress():
-            bars = _new_bars()
-            if bars.console.is_interactive:
-                self._bars = bars
-                self._drawing.enter_context(render.below(bars))
-                self._task = bars.add_task("measurements", total=None)
-        return self
+    def _columns(self) -> "Sequence[ProgressColumn]":
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._drawing.close()
+        return (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
+
+    def _begin(self, bars: "RichProgress") -> None:
+        self._task = bars.add_task("measurements", total=None)
 
     def show(self, event: "BenchEvent") -> None:
         """Take in one event."""
@@ -65,22 +59,6 @@ class BenchProgress:
         elif event.kind == "progress" and time.monotonic() - self._said_at >= _NOTE_EVERY_S:
             self._said_at = time.monotonic()
             render.note(f"{event.done} of {event.total} measurements, {event.message}")
-
-
-def _new_bars() -> "Bars":
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    return Bars(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=None),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True, no_color=not render.in_color()),
-        transient=True,
-        redirect_stdout=False,
-    )
 
 
 def run_bench(runner: "Runner", *, as_json: bool, as_lines: bool) -> None:

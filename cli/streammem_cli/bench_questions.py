@@ -1,14 +1,12 @@
 """`streammem bench questions`: how right the answers are."""
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from streammem.core.errors import UsageError
-from streammem_cli import options
+from streammem_cli import bench_options, options
 from streammem_cli.bench_progress import run_bench
 
 
@@ -25,18 +23,14 @@ def questions(
         str | None, typer.Option(metavar="SIZE", help="Bytes of a memory. [4MiB; videos 32MiB]")
     ] = None,
     seeds: Annotated[int | None, typer.Option(help="Scripts of each kind. [20, quick 1]")] = None,
-    tuning: Annotated[
-        bool, typer.Option("--tuning", help="Seeds 0 to 99, which are never reported.")
-    ] = False,
-    quick: Annotated[bool, typer.Option("--quick", help="Small, in under two minutes.")] = False,
-    jobs: Annotated[int, typer.Option(min=1, max=256, help="Processes side by side.")] = 1,
+    tuning: bench_options.Tuning = False,
+    quick: bench_options.Quick = False,
+    jobs: bench_options.Jobs = 1,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Write results.json and table.md; go on there."),
     ] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Measure anew what --out already holds.")
-    ] = False,
+    fresh: bench_options.Fresh = False,
     format_name: Annotated[
         str | None,
         typer.Option(
@@ -57,7 +51,7 @@ def questions(
     json: options.Json = False,
     jsonl: options.JsonLines = False,
 ) -> None:
-    """Ask questions in English whose answers are known, and count the right ones.
+    """Count right answers to questions whose answers are known.
 
     \b
     Examples:
@@ -71,7 +65,6 @@ def questions(
     command with the same --out goes on where a stopped one ended. Exit code 3 if a
     script failed or a video could not be read.
     """
-    command_line = shlex.join(["streammem", *sys.argv[1:]])
     public = (format_name, question_file, videos)
     if any(part is not None for part in public):
         from streammem.bench import PublicRequest, run_public_bench
@@ -86,10 +79,7 @@ def questions(
             )
         loaded = load_config(
             flags={
-                "ingest.encoder": encoder,
-                "ingest.weights": weights,
-                "ingest.fps": fps,
-                "ingest.budget": budget,
+                **options.ingest_settings(encoder=encoder, weights=weights, fps=fps, budget=budget),
                 "query.answerer": answerer,
             }
         )
@@ -101,7 +91,7 @@ def questions(
             answerer=loaded.config.query.answerer,
             out=out,
             fresh=fresh,
-            command_line=command_line,
+            command_line=bench_options.command_line(),
         )
         run_bench(
             lambda show, stop: run_public_bench(asked, on_event=show, should_stop=stop),
@@ -127,7 +117,7 @@ def questions(
         jobs=jobs,
         out=out,
         fresh=fresh,
-        command_line=command_line,
+        command_line=bench_options.command_line(),
     )
     run_bench(
         lambda show, stop: run_question_bench(request, on_event=show, should_stop=stop),

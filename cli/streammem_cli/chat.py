@@ -19,8 +19,8 @@ COMMANDS = """\
 /help          this list
 /quit          end, as Ctrl-D does
 
-A question may refer to the answer before: "and after that?", "how long was it?",
-"the second time?", "is it still there?", "and the dog?", "what is said there?"."""
+A question may refer to the answer before: "and after that?", "how long was
+it?", "the second time?", "is it still there?", "and the dog?"."""
 
 
 @options.common
@@ -35,7 +35,7 @@ def chat(
     library: options.LibraryFolder = None,
     jsonl: options.JsonLines = False,
 ) -> None:
-    """Talk with the memories; a question may refer to the answer before.
+    """Talk with the memories. A question may refer to the answer before.
 
     \b
     Examples:
@@ -51,6 +51,7 @@ def chat(
 
     opened, loaded = options.open_library(
         library,
+        store=options.InStore(tuple(in_memory or ())),
         **{
             "query.top_k": top_k,
             "query.min_confidence": min_confidence,

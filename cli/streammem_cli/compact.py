@@ -33,7 +33,7 @@ def compact(
     library: options.LibraryFolder = None,
     json: options.Json = False,
 ) -> None:
-    """Remove memories by age and size, and give free pages of the others back.
+    """Remove memories by age and size. Gives free pages of the others back.
 
     \b
     Examples:

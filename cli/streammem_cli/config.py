@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from streammem_cli import options, render
+from streammem_cli.library_lines import setting_lines
 
 app = typer.Typer(
     help="Show the settings and where they come from.",
@@ -35,7 +36,7 @@ def show(
         results = [{"key": key, "value": value, "origin": place} for key, value, place in rows]
         render.document({"schema_version": 1, "command": "config show", "results": results})
     else:
-        render.settings(rows, origins=origin)
+        render.lines(setting_lines(rows, origins=origin))
 
 
 @app.command("path")

@@ -3,6 +3,7 @@
 import typer
 
 from streammem_cli import documents, options, render
+from streammem_cli.library_lines import check_lines
 
 FAILED = 5
 
@@ -28,6 +29,6 @@ def doctor(
     if json:
         render.document(documents.results_document("doctor", results))
     else:
-        render.checks(results)
+        render.lines(check_lines(results))
     if any(item.status == "failed" for item in results):
         raise typer.Exit(FAILED)

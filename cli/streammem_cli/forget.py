@@ -7,6 +7,7 @@ import typer
 from streammem.core.errors import MemoryFileError, UsageError
 from streammem_cli import documents, options, render
 from streammem_cli.keeping_lines import range_lines
+from streammem_cli.library_lines import forgotten_lines
 
 
 @options.common
@@ -37,7 +38,9 @@ def forget(
         if json:
             render.document(documents.results_document("forget", results))
         else:
-            render.forgotten(results)
+            render.lines(forgotten_lines(results))
+            if results and not yes:
+                render.note("nothing was removed; add --yes to do it")
         return
     if len(memories) != 1:
         raise UsageError("--between is about one memory", hint="name one memory")
@@ -47,7 +50,7 @@ def forget(
     if json:
         render.document(documents.results_document("forget", [result]))
     else:
-        render.block("\n".join(range_lines(result)))
+        render.lines(range_lines(result))
         if not yes:
             render.note("nothing was removed; add --yes to do it")
     if result.proof is not None and not result.proof.holds:

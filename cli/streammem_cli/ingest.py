@@ -54,20 +54,22 @@ def ingest(
     The same command again goes on where an earlier run stopped, or says `unchanged`. One bad
     source never stops the rest.
     """
+    options.check_named(sources)
     opened, loaded = options.open_library(
         library,
-        **{
-            "ingest.fps": fps,
-            "ingest.budget": budget,
-            "ingest.policy": policy,
-            "ingest.encoder": encoder,
-            "ingest.weights": weights,
-            "ingest.device": device,
-            "ingest.reader": reader,
-            "ingest.subtitles": subtitles,
-            "ingest.audio": False if no_audio else None,
-            "ingest.screen_text": False if no_ocr else None,
-        },
+        store=options.InStore(writes=True),
+        **options.ingest_settings(
+            fps=fps,
+            budget=budget,
+            policy=policy,
+            encoder=encoder,
+            weights=weights,
+            device=device,
+            reader=reader,
+            subtitles=subtitles,
+            no_audio=no_audio,
+            no_ocr=no_ocr,
+        ),
     )
     request = options.ingest_request(
         loaded,

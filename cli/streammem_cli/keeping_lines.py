@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from streammem.core.budget import format_bytes
 from streammem.core.timebase import format_time
-from streammem_cli.layout import folded
+from streammem_cli.layout import counted, folded
 
 if TYPE_CHECKING:
     from streammem.core.keeping import Compacted, CompactResult, RangeForgotten
@@ -18,14 +18,17 @@ def range_lines(item: "RangeForgotten") -> list[str]:
     span = f"{format_time(item.start_s)} to {format_time(item.end_s)}"
     lines = [
         f"{word} {span} of {item.memory_id}",
-        f"  {item.cells} cells, {item.cues} cues, {item.thumbnails} thumbnails",
+        f"  {counted(item.cells, 'cell')}, {counted(item.cues, 'cue')}, "
+        f"{counted(item.thumbnails, 'thumbnail')}",
     ]
     if not item.removed:
         return lines
     if item.rebuilt:
-        lines.append(f"  {item.rebuilt} cells were rebuilt from what the source shows besides")
+        lines.append(
+            f"  rebuilt from what the source shows besides: {counted(item.rebuilt, 'cell')}"
+        )
     if item.dropped:
-        lost = f"  {item.dropped} cells were dropped"
+        lost = f"  dropped: {counted(item.dropped, 'cell')}"
         if item.lost_s > 0:
             lost += f", with {format_time(item.lost_s)} outside of that stretch"
         lines.append(lost)
@@ -46,8 +49,9 @@ def compact_lines(result: "CompactResult", *, dry_run: bool) -> list[str]:
     """One line for each memory that goes, shrinks or is left alone, and the sizes."""
     lines = [line for one in result.memories for line in _line(one, dry_run=dry_run)]
     before, after = format_bytes(result.bytes_before), format_bytes(result.bytes_after)
-    words = "would be" if dry_run else "now"
-    return [*lines, f"{len(result.memories)} memories, {before} before, {after} {words}"]
+    words = "then" if dry_run else "now"
+    held = counted(len(result.memories), "memory")
+    return [*lines, f"{held}, {before} before, {after} {words}"]
 
 
 def _line(one: "Compacted", *, dry_run: bool) -> list[str]:

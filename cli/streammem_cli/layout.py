@@ -5,6 +5,8 @@ import textwrap
 from typing import Any
 
 INDENT = 2
+# In the order in which frames pass through them.
+TIERS = ("sensory", "working", "long_term")
 _WIDTH = 80
 # What a terminal obeys instead of showing it: control characters of both kinds (escape sequences
 # begin with one), separators of lines, and what reverses the order of the text around it. Halves
@@ -15,6 +17,8 @@ _STEERING = re.compile(f"[\x00-\x1f{_LATER_STEERING}]")
 _STEERING_IN_JSON = re.compile(f"[{_LATER_STEERING}]")
 # A command in a sentence is copied from there, so that no line ends inside it.
 _QUOTED_COMMAND = re.compile("`[^`]*`")
+# Neither does one between a number and its unit.
+_UNIT = re.compile(r"(?<=\d) (?=(?:s|ms|min|h|B|[KMGT]iB|px|fps|%)(?!\w))")
 _NO_BREAK = "\x00"
 
 
@@ -39,7 +43,7 @@ def folded(text: str, head: str = "", indent: int | None = None) -> list[str]:
     if indent is None:
         indent = len(head) if 0 < len(head) <= _WIDTH // 2 else INDENT
     lines = textwrap.wrap(
-        _QUOTED_COMMAND.sub(lambda found: found[0].replace(" ", _NO_BREAK), text),
+        _UNIT.sub(_NO_BREAK, _QUOTED_COMMAND.sub(_kept_together, text)),
         _WIDTH,
         initial_indent=head,
         subsequent_indent=" " * indent,
@@ -47,6 +51,17 @@ def folded(text: str, head: str = "", indent: int | None = None) -> list[str]:
         break_on_hyphens=False,
     )
     return [line.replace(_NO_BREAK, " ") for line in lines]
+
+
+def _kept_together(found: re.Match[str]) -> str:
+    return found[0].replace(" ", _NO_BREAK)
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 cell`, `4 cells`, `4 memories`."""
+    if number == 1:
+        return f"1 {thing}"
+    return f"{number} {thing[:-1]}ies" if thing.endswith("y") else f"{number} {thing}s"
 
 
 def plain(value: Any) -> str:

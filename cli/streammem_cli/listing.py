@@ -1,6 +1,7 @@
 """`streammem list`: what the library holds."""
 
 from streammem_cli import documents, options, render
+from streammem_cli.library_lines import memory_lines
 
 
 @options.common
@@ -15,11 +16,11 @@ def list_memories(
       streammem list
       streammem list --library recordings.library --json
     """
-    opened, _ = options.open_library(library)
+    opened, _ = options.open_library(library, store=options.InStore())
     results = opened.memories()
     if json:
         render.document(documents.results_document("list", results))
         return
-    render.memories(results)
+    render.lines(memory_lines(results))
     if not results:
         render.note(f"no memory yet in {opened.folder}; `streammem ingest` makes one")

@@ -6,6 +6,7 @@ import typer
 
 from streammem.core import SCHEMA_VERSION
 from streammem_cli import documents, options, render
+from streammem_cli.library_lines import model_lines
 from streammem_cli.progress import download_bar
 
 app = typer.Typer(
@@ -28,7 +29,10 @@ def list_models(json: options.Json = False) -> None:
     if json:
         render.document(documents.results_document("models list", results))
     else:
-        render.models(results)
+        render.lines(model_lines(results))
+        for item in results:
+            if item.location:
+                render.detail(f"{item.id} lies at {item.location}")
 
 
 @app.command("pull")

@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
@@ -79,6 +79,14 @@ TopK = Annotated[int | None, typer.Option(min=1, max=1000, help="Pieces of evide
 Thumbnails = Annotated[
     str | None, typer.Option(metavar="DIR", help="Write a picture of each piece of evidence.")
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class InStore:
+    """What a command does where the library lies in a store: read some memories or all, or add."""
+
+    memories: tuple[str, ...] = ()
+    writes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,27 +187,87 @@ def read_question(text: str | None, audio: str | None, library: "Library") -> st
     if (text is None) == (audio is None):
         raise UsageError("ask takes a question or --audio FILE, exactly one of them")
     if text is not None:
+        if not text.strip():
+            raise UsageError(
+                "the question is empty", hint='ask for example "what is seen at 1:30?"'
+            )
         return text
     heard = library.understand(str(audio))
     render.note(f"heard: {heard}")
     return heard
 
 
-def open_library(folder: str | None, **flags: Any) -> "tuple[Library, LoadedConfig]":
-    """The library and the configuration with the command line's settings on top."""
+def read_choices(text: str | None) -> tuple[str, ...]:
+    """The options of `--choices`, none where it is not given.
+
+    Raises:
+        UsageError: fewer than two.
+    """
+    if text is None:
+        return ()
+    choices = tuple(part.strip() for part in text.split("|") if part.strip())
+    if len(choices) < 2:
+        raise UsageError(
+            f"--choices {text!r} gives {len(choices) or 'no'} option{'' if choices else 's'}",
+            hint='write at least two with | between them: "stripes|squares"',
+        )
+    return choices
+
+
+def check_named(sources: Sequence[str]) -> None:
+    """Refuse a source without a name, which the shell makes of a variable that is not set.
+
+    Raises:
+        UsageError: one is empty.
+    """
+    if not all(source.strip() for source in sources):
+        raise UsageError("a source has no name", hint="name a file, a folder or an address")
+
+
+def open_library(
+    folder: str | None, *, store: InStore | None = None, **flags: Any
+) -> "tuple[Library, LoadedConfig]":
+    """The library and the configuration with the command line's settings on top.
+
+    `store` says what the command does with a library in a store; None where it needs a folder.
+    """
     from streammem.api import Library
     from streammem.core.config import load_config
 
     loaded = load_config(flags={"library.folder": folder, **flags})
     chosen = loaded.config.library.folder
     if "://" in chosen:
-        raise UsageError(
-            f"the library must be a folder, and {chosen} is an address",
-            hint="name a folder, and copy the memories there afterwards: each is one file",
-        )
+        return _open_in_store(chosen, loaded, store), loaded
     library = Library(Path(chosen) if chosen else None, loaded, on_read=render.indexed)
     render.detail(f"library {library.folder}")
     return library, loaded
+
+
+def _open_in_store(address: str, loaded: "LoadedConfig", store: InStore | None) -> "Library":
+    if store is None:
+        raise UsageError(
+            f"the library must be a folder, and {address} is an address",
+            hint="libraries in stores take memories from `ingest` and `batch`, and answer `ask`, "
+            "`search`, `chat`, `list`, `show`, `timeline` and `verify`",
+        )
+    from streammem.stores import LibraryInStore
+
+    library = LibraryInStore(address, loaded, on_read=render.indexed)
+    render.detail(f"library {library.address}, copied to {library.folder}")
+    if not store.writes:
+        library.refresh(store.memories)
+    return library
+
+
+def ingest_settings(
+    *, no_audio: bool = False, no_ocr: bool = False, **settings: Any
+) -> dict[str, Any]:
+    """What a command's options say of `ingest.*`; None leaves a setting as it is configured."""
+    return {
+        **{f"ingest.{name}": value for name, value in settings.items()},
+        "ingest.audio": False if no_audio else None,
+        "ingest.screen_text": False if no_ocr else None,
+    }
 
 
 def ingest_request(loaded: "LoadedConfig", **fields: Any) -> "IngestRequest":

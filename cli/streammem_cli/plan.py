@@ -1,9 +1,12 @@
 """`streammem plan`: what a batch would take, before it takes it."""
 
+import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from streammem.core.errors import SourceError
 from streammem_cli import documents, options, render
 from streammem_cli.batch import Jobs
 from streammem_cli.plan_lines import plan_table
@@ -30,7 +33,7 @@ def plan(
     library: options.LibraryFolder = None,
     json: options.Json = False,
 ) -> None:
-    """Say how long a batch over the folders would take, and how many bytes.
+    """Say how long a batch would take, and how many bytes.
 
     \b
     Examples:
@@ -41,19 +44,20 @@ def plan(
     """
     from streammem.core.batches import BatchOptions
 
+    options.check_named(folders)
     opened, loaded = options.open_library(
         library,
-        **{
-            "ingest.fps": fps,
-            "ingest.budget": budget,
-            "ingest.policy": policy,
-            "ingest.encoder": encoder,
-            "ingest.weights": weights,
-            "ingest.device": device,
-            "ingest.reader": reader,
-            "ingest.audio": False if no_audio else None,
-            "ingest.screen_text": False if no_ocr else None,
-        },
+        **options.ingest_settings(
+            fps=fps,
+            budget=budget,
+            policy=policy,
+            encoder=encoder,
+            weights=weights,
+            device=device,
+            reader=reader,
+            no_audio=no_audio,
+            no_ocr=no_ocr,
+        ),
     )
     request = options.ingest_request(
         loaded,
@@ -61,8 +65,21 @@ def plan(
         end_s=options.read_time(end, "--end"),
     )
     result = opened.plan(folders, request, BatchOptions(jobs=jobs))
+    if result.unreadable == result.files and not any(map(_may_be_there, folders)):
+        raise SourceError(
+            f"there is nothing at {', '.join(folders)}",
+            hint="check the paths and their spelling",
+            code="not_found",
+        )
     if json:
         render.document(documents.results_document("plan", [result]))
     else:
         for line in plan_table(result):
             render.line(line)
+
+
+def _may_be_there(source: str) -> bool:
+    """False only for a plain path at which there is nothing."""
+    if "://" in source or source.startswith("@") or set(source) & set("*?["):
+        return True
+    return os.path.lexists(Path(source).expanduser())

@@ -1,50 +1,32 @@
 """What is seen while sources are read: bars on a terminal, a line for each source that is done."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from streammem_cli import layout, render
+from streammem_cli.bars import Drawn, new_bars
 from streammem_cli.options import Output
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
-    from rich.progress import TaskID
+    from rich.progress import ProgressColumn, TaskID
 
     from streammem.core.results import IngestEvent
 
 _NAME_WIDTH = 32
 
 
-class Progress:
+class Progress(Drawn):
     """Receives ingest events and shows them as the output options say. Use as a context."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
         self._as_text = not (output.json or output.jsonl)
-        self._bars: RichProgress | None = None
+        super().__init__(wanted=self._as_text)
         self._tasks: dict[str, tuple[TaskID, float]] = {}
-        self._drawing = ExitStack()
         self._told: set[str] = set()
-
-    def __enter__(self) -> Self:
-        if self._as_text and render.shows_progress():
-            bars = _new_bars()
-            # A terminal that cannot move its cursor gets none.
-            if bars.console.is_interactive:
-                self._bars = bars
-                self._drawing.enter_context(render.below(bars))
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._drawing.close()
 
     def show(self, event: "IngestEvent") -> None:
         """Take in one event."""
@@ -61,6 +43,9 @@ class Progress:
                 if text not in self._told:
                     self._told.add(text)
                     render.note(f"note: {text}")
+
+    def _columns(self) -> "Sequence[ProgressColumn]":
+        return _rated_columns()
 
     def _draw(self, bars: "RichProgress", event: "IngestEvent") -> None:
         if event.kind == "started":
@@ -80,7 +65,7 @@ class Progress:
 @contextmanager
 def download_bar(name: str, *, wanted: bool) -> Iterator[Callable[[int, int | None], None]]:
     """A bar for one download; hand it the bytes that are done, and in total where known."""
-    bars = _new_bars()
+    bars = new_bars(_rated_columns())
     task = bars.add_task(layout.visible(name)[-_NAME_WIDTH:], total=None, rate="")
     started_at = time.monotonic()
 
@@ -94,23 +79,13 @@ def download_bar(name: str, *, wanted: bool) -> Iterator[Callable[[int, int | No
         yield show
 
 
-def _new_bars() -> "RichProgress":
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-    from rich.progress import Progress as Bars
+def _rated_columns() -> "Sequence[ProgressColumn]":
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    return Bars(
+    return (
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
         TaskProgressColumn(),
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
-        console=Console(stderr=True, no_color=not render.in_color()),
-        transient=True,
-        redirect_stdout=False,
     )

@@ -15,18 +15,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 from streammem.core.budget import format_bytes
 from streammem.core.errors import StreamMemError
 from streammem.core.timebase import format_time
-from streammem_cli.layout import INDENT, escaped_in_json, folded, plain, visible
+from streammem_cli.layout import INDENT, counted, escaped_in_json, folded, visible
 
 if TYPE_CHECKING:
-    from streammem.core.results import (
-        Check,
-        Forgotten,
-        IngestResult,
-        MemoryDetails,
-        MemorySummary,
-        ModelSummary,
-        Verification,
-    )
+    from streammem.core.results import IngestResult
     from streammem.core.types import Answer, Evidence
 
 _TIME_DIGITS = 6
@@ -207,9 +199,9 @@ def ingested(result: "IngestResult") -> None:
         lines = [f"{'failed':<10} {result.source}"]
     else:
         cells, cues = sum(result.cells.values()), sum(result.cues.values())
-        held = f"{cells} cells"
+        held = counted(cells, "cell")
         if cues:
-            held += f", {cues} cue{'s' if cues > 1 else ''}"
+            held += f", {counted(cues, 'cue')}"
         facts = (
             f"{result.memory_id}  {format_time(result.covered_s)}, {held}, "
             f"{format_bytes(result.bytes['file'])} of {format_bytes(result.bytes['budget'])}, "
@@ -225,106 +217,14 @@ def ingested(result: "IngestResult") -> None:
         close_quietly()
 
 
-def memories(items: "Sequence[MemorySummary]") -> None:
-    """The library, one memory a line."""
-    lines = []
-    for item in items:
-        if item.problem:
-            lines += folded(f"damaged: {item.problem}", f"{item.memory_id:<24} ", INDENT)
-            continue
-        cells = sum(item.cells.values())
-        lines.append(
-            f"{item.memory_id:<24} {item.status or '':<8} {format_time(item.covered_s)} "
-            f"{cells:>6} cells  {format_bytes(item.file_bytes)}"
-        )
-    _say(lines)
-
-
-def details(item: "MemoryDetails", *, cells: bool) -> None:
-    """One memory: facts first, then bytes, gaps and on request its cells."""
-    summary = item.summary
-    rows = [
-        ("status", summary.status),
-        ("covered", format_time(summary.covered_s)),
-        ("encoder", summary.encoder),
-        ("policy", summary.policy),
-        ("frames", f"{item.frames.decoded} decoded, {item.frames.encoded} encoded"),
-        ("cells", ", ".join(f"{count} {tier}" for tier, count in summary.cells.items())),
-        ("bytes", ", ".join(f"{name} {format_bytes(n)}" for name, n in item.bytes.items())),
-        *((name, plain(value)) for name, value in item.settings.items() if value is not None),
-    ]
-    # What is copied from here stays in one line.
-    lines = [
-        f"{'memory':<12} {summary.memory_id}",
-        f"{'file':<12} {summary.memory_path}",
-        f"{'source':<12} {summary.source}",
-    ]
-    for name, value in rows:
-        lines += folded(str(value), f"{name:<12} ")
-    for gap in item.gaps:
-        span = f"{format_time(gap.start_s)} - {format_time(gap.end_s)}"
-        lines += folded(f"{span}: {gap.reason}", f"{'gap':<12} ")
-    for cell in item.cells if cells else ():
-        span = f"{format_time(cell.start_s)} - {format_time(cell.end_s)}"
-        lines.append(
-            f"{cell.id:>8} {cell.tier:<9} {span}  {cell.mass} frames, {cell.visits} visits"
-        )
-    _say(lines)
-
-
-def verifications(items: "Sequence[Verification]") -> None:
-    """One line per memory, problems below it."""
-    lines = []
-    for item in items:
-        lines.append(f"{'ok' if item.ok else 'damaged':<8} {item.memory_id}")
-        for problem in item.problems:
-            lines += folded(problem, " " * INDENT, 2 * INDENT)
-    _say(lines)
-
-
-def forgotten(items: "Sequence[Forgotten]") -> None:
-    """What was removed, or would be."""
-    words = {True: "removed", False: "would remove"}
-    _say([f"{words[i.removed]} {i.memory_id} ({format_bytes(i.file_bytes)})" for i in items])
-    if any(not item.removed for item in items):
-        note("nothing was removed; add --yes to do it")
-
-
-def checks(items: "Sequence[Check]") -> None:
-    """The lines of `doctor`."""
-    lines = []
-    for item in items:
-        lines += folded(item.detail, f"{item.status:<8} {item.name:<16} ")
-        if item.fix:
-            lines += folded(item.fix, f"{'':<8} fix: ")
-    _say(lines)
-
-
-def models(items: "Sequence[ModelSummary]") -> None:
-    """The encoders, one a line."""
-    lines = []
-    for item in items:
-        state = "here" if item.available else "not here"
-        lines.append(f"{item.id:<42} {state:<9} {item.licence}")
-        lines += folded(item.note, " " * INDENT)
-    _say(lines)
-    for item in items:
-        if item.location:
-            detail(f"{item.id} lies at {item.location}")
-
-
-def settings(rows: Sequence[tuple[str, Any, str]], *, origins: bool) -> None:
-    """The configuration, one setting a line."""
-    lines = []
-    for key, value, place in rows:
-        text = plain(value) + (f"  ({place})" if origins else "")
-        lines += folded(text, f"{key:<24} ")
-    _say(lines)
-
-
 def line(text: str) -> None:
     """One line of a result."""
     _say([text])
+
+
+def lines(texts: Sequence[str]) -> None:
+    """Lines of a result, each of which stays one whatever it holds."""
+    _say(texts)
 
 
 def block(text: str) -> None:

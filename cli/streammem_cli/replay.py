@@ -39,7 +39,7 @@ def replay(
     json: options.Json = False,
     jsonl: options.JsonLines = False,
 ) -> None:
-    """Play alerts over memories or files: what they would have reported, and why not more.
+    """Play alerts over memories or files. Says what they would report, and why no more.
 
     \b
     Examples:
@@ -52,13 +52,13 @@ def replay(
     """
     opened, loaded = options.open_library(
         library,
-        **{
-            "ingest.fps": fps,
-            "ingest.encoder": encoder,
-            "ingest.weights": weights,
-            "ingest.device": device,
-            "ingest.reader": reader,
-        },
+        **options.ingest_settings(
+            fps=fps,
+            encoder=encoder,
+            weights=weights,
+            device=device,
+            reader=reader,
+        ),
     )
     rules = alert_options.read_alerts(alert, alert_image, alert_file)
     stop = StopRequest(lambda: render.note("stopping; Ctrl-C again ends at once")).install()

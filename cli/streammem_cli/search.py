@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from streammem.core.errors import UsageError
 from streammem_cli import options
 from streammem_cli.ask import report
 
@@ -35,7 +36,11 @@ def search(
     """
     from streammem.api import AskOptions
 
-    opened, loaded = options.open_library(library, **{"query.top_k": top_k})
+    if text is not None and not text.strip():
+        raise UsageError("the text is empty", hint="name what is to be found")
+    opened, loaded = options.open_library(
+        library, store=options.InStore(tuple(in_memory or ())), **{"query.top_k": top_k}
+    )
     result = opened.search(
         text,
         image,

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from streammem_cli import documents, options, render
+from streammem_cli.library_lines import detail_lines
 
 
 @options.common
@@ -14,16 +15,16 @@ def show(
     library: options.LibraryFolder = None,
     json: options.Json = False,
 ) -> None:
-    """Show what a memory holds: coverage, gaps, bytes by tier, settings, cells.
+    """Show what a memory holds: gaps, bytes, settings, cells.
 
     \b
     Examples:
       streammem show lecture
       streammem show lecture --cells
     """
-    opened, _ = options.open_library(library)
+    opened, _ = options.open_library(library, store=options.InStore((memory,)))
     result = opened.show(memory)
     if json:
         render.document(documents.results_document("show", [result]))
     else:
-        render.details(result, cells=cells)
+        render.lines(detail_lines(result, cells=cells))

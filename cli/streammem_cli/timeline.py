@@ -31,7 +31,7 @@ def timeline(
     library: options.LibraryFolder = None,
     json: options.Json = False,
 ) -> None:
-    """Tell what a memory holds: events with their names and words, in chapters.
+    """Tell what a memory holds, event by event, in chapters.
 
     \b
     Examples:
@@ -43,7 +43,11 @@ def timeline(
     """
     from streammem.api import TimelineOptions
 
-    opened, loaded = options.open_library(library, **{"query.min_confidence": min_confidence})
+    opened, loaded = options.open_library(
+        library,
+        store=options.InStore(tuple(memory or ())),
+        **{"query.min_confidence": min_confidence},
+    )
     results = opened.timelines(
         memory or (),
         TimelineOptions(

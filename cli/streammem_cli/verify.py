@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from streammem_cli import documents, options, render
+from streammem_cli.library_lines import verification_lines
 
 
 @options.common
@@ -24,12 +25,14 @@ def verify(
 
     Exit code 6 if anything is damaged.
     """
-    opened, _ = options.open_library(library)
+    opened, _ = options.open_library(library, store=options.InStore(tuple(memories or ())))
     results = opened.verify(memories or ())
     if json:
         render.document(documents.results_document("verify", results))
     else:
-        render.verifications(results)
+        render.lines(verification_lines(results))
+        if not results:
+            render.note(f"no memory yet in {opened.folder}; `streammem ingest` makes one")
     errors = [item.error for item in results if item.error is not None]
     if errors:
         raise typer.Exit(errors[0].exit_code)

@@ -64,7 +64,7 @@ def watch(
     json: options.Json = False,
     jsonl: options.JsonLines = False,
 ) -> None:
-    """Remember a live source while it runs; ask it at any time from elsewhere.
+    """Remember a live source while it runs. Ask it at any time from elsewhere.
 
     \b
     Examples:
@@ -77,16 +77,17 @@ def watch(
     What hangs is killed and opened again; what was not seen is kept as gaps. The same command
     again goes on with the same memory. What was seen can be asked for 2 seconds later.
     """
+    options.check_named([source])
     opened, loaded = options.open_library(
         library,
-        **{
-            "ingest.fps": fps,
-            "ingest.budget": budget,
-            "ingest.policy": policy,
-            "ingest.encoder": encoder,
-            "ingest.weights": weights,
-            "ingest.device": device,
-        },
+        **options.ingest_settings(
+            fps=fps,
+            budget=budget,
+            policy=policy,
+            encoder=encoder,
+            weights=weights,
+            device=device,
+        ),
     )
     from streammem.core.watches import WatchOptions
 

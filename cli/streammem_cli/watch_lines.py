@@ -1,21 +1,19 @@
 """What is seen while a live source is watched: one line that is renewed, and what happens."""
 
-from contextlib import ExitStack
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from streammem.core.budget import format_bytes
 from streammem.core.timebase import format_time
 from streammem_cli import layout, render
+from streammem_cli.bars import Drawn
 from streammem_cli.options import Output
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
-    from rich.progress import TaskID
+    from rich.progress import ProgressColumn, TaskID
 
     from streammem.core.watches import WatchEvent, WatchStatus
-
-_TIERS = ("sensory", "working", "long_term")
 
 
 def status_text(status: "WatchStatus") -> str:
@@ -32,7 +30,7 @@ def status_text(status: "WatchStatus") -> str:
     # Last, because a narrow terminal cuts the line off.
     parts += [
         f"{name.partition('_')[0]} {format_bytes(status.bytes[name])}"
-        for name in _TIERS
+        for name in layout.TIERS
         if name in status.bytes
     ]
     return "  ".join(parts)
@@ -50,53 +48,30 @@ def event_text(event: "WatchEvent") -> str | None:
     return None
 
 
-class WatchView:
+class WatchView(Drawn):
     """Receives the events of a watch and shows them as the output options say. A context."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._drawing = ExitStack()
-        self._line: tuple[RichProgress, TaskID] | None = None
+        super().__init__(wanted=not output.jsonl)
+        self._line: TaskID | None = None
 
-    def __enter__(self) -> Self:
-        if render.shows_progress() and not self._output.jsonl:
-            line = _new_line()
-            # A terminal that cannot move its cursor gets none.
-            if line.console.is_interactive:
-                self._line = line, line.add_task("waiting for the first frame")
-                self._drawing.enter_context(render.below(line))
-        return self
+    def _columns(self) -> "Sequence[ProgressColumn]":
+        from rich.progress import TextColumn
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._drawing.close()
+        return (TextColumn("{task.description}", markup=False),)
+
+    def _begin(self, bars: "RichProgress") -> None:
+        self._line = bars.add_task("waiting for the first frame")
 
     def show(self, event: "WatchEvent") -> None:
         """Take in one event."""
         if self._output.jsonl:
             render.event_line(event.to_json())
-        if event.status is not None and self._line is not None:
-            line, task = self._line
-            line.update(task, description=layout.visible(status_text(event.status)))
+        if event.status is not None and self._bars is not None and self._line is not None:
+            self._bars.update(self._line, description=layout.visible(status_text(event.status)))
         if event.kind == "note":
             render.detail(f"{event.source}: {event.message}")
         text = event_text(event)
         if text is not None and not self._output.jsonl:
             render.note(text)
-
-
-def _new_line() -> "RichProgress":
-    from rich.console import Console
-    from rich.progress import Progress as Line
-    from rich.progress import TextColumn
-
-    return Line(
-        TextColumn("{task.description}", markup=False),
-        console=Console(stderr=True, no_color=not render.in_color()),
-        transient=True,
-        redirect_stdout=False,
-    )

@@ -46,7 +46,9 @@ def put_into_words(question: Question, findings: Findings) -> str:
         return quote(findings, question)
     if told:
         seen = tuple(item for item in findings.evidence if not is_told(item))
-        return put_into_words(question, replace(findings, evidence=seen)) + also_told(told)
+        return put_into_words(question, replace(findings, evidence=seen)) + also_told(
+            told, findings.evidence
+        )
     special = compared(question, findings) or state_sentence(question, findings)
     sentence = special or _SENTENCES.get(question.intent, _when)(question, findings)
     return f"{sentence}{_caveat(findings)}"
@@ -55,7 +57,7 @@ def put_into_words(question: Question, findings: Findings) -> str:
 def _of_several(question: Question, findings: Findings, told: Sequence[Evidence]) -> str:
     """An answer about several things, some of them told in words, which are quoted after it."""
     sentence = _SENTENCES.get(question.intent, _when)(question, findings)
-    return f"{sentence}{also_told(told)}{_caveat(findings)}"
+    return f"{sentence}{also_told(told, findings.evidence)}{_caveat(findings)}"
 
 
 def _abstention(question: Question, findings: Findings) -> str:
@@ -87,10 +89,17 @@ def _when(question: Question, findings: Findings) -> str:
         last = max(findings.evidence, key=lambda item: item.end_s)
         span = f"{span_words(last)}{place_words(last, findings.evidence)}"
         return f"{subject(question)} is last seen at {format_time(last.end_s)} ({span})."
+    if question.negated:
+        return f"{subject(question)} is not seen {spans_words(findings.evidence)}."
     return f"{subject(question)} is seen {spans_words(findings.evidence, mark_best=True)}."
 
 
 def _exists(question: Question, findings: Findings) -> str:
+    if question.negated:
+        # "Is there no dog? Yes" would be understood either way.
+        seen = f"is seen {spans_words(findings.evidence)}" if findings.value else "is not seen"
+        where = "" if findings.value else _range_words(question)
+        return f"{subject(question)} {seen}{where}."
     if findings.value is False:
         return f"No: {subject(question)} is not seen{_range_words(question)}."
     return f"Yes: {subject(question)} is seen {spans_words(findings.evidence)}."

@@ -39,15 +39,18 @@ def quote(findings: Findings, question: Question) -> str:
     return f"{sentence[:1].upper()}{sentence[1:]}."
 
 
-def also_told(evidence: Sequence[Evidence]) -> str:
-    """A second sentence for words beside what was seen."""
-    return f" Also {listed(evidence)}."
+def also_told(evidence: Sequence[Evidence], among: Sequence[Evidence]) -> str:
+    """A second sentence for words beside what was seen; `among` is the evidence of both."""
+    return f" Also {listed(evidence, among)}."
 
 
-def listed(evidence: Sequence[Evidence]) -> str:
-    """Quotes with times, in order of time, the strongest ones where there are many."""
+def listed(evidence: Sequence[Evidence], among: Sequence[Evidence] = ()) -> str:
+    """Quotes with times, in order of time, the strongest ones where there are many.
+
+    They say of which memory they are where the evidence `among` which they are has several.
+    """
     chosen = sorted(evidence[:MAX_QUOTED], key=lambda item: (item.memory_id, item.start_s))
-    several = len({item.memory_id for item in evidence}) > 1
+    several = len({item.memory_id for item in (*evidence, *among)}) > 1
     parts = [f"{_told(item)} {_span(item, several=several)}" for item in chosen]
     left = len(evidence) - len(chosen)
     return "; ".join(parts) + (f"; and {left} more" if left > 0 else "")

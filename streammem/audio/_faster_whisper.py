@@ -19,8 +19,8 @@ AUTO: Final = "auto"
 KNOWN_MODELS: Final = ("small", "base", "medium", "large-v3-turbo", "large-v3", "large-v2", "tiny")
 INSTALL: Final = "pip install 'streammem[speech]'"
 GET_WEIGHTS: Final = (
-    "give the folder of a CTranslate2 Whisper model, or fetch one once with "
-    "`hf download Systran/faster-whisper-small`"
+    "fetch one once with `hf download Systran/faster-whisper-small`, or name the folder of a "
+    "CTranslate2 Whisper model in the setting ingest.speech_model"
 )
 _FILES = ("model.bin", "config.json", "tokenizer.json")
 # Whisper's own limits: what compresses better repeats itself, what is less likely is noise.

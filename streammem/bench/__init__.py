@@ -7,8 +7,9 @@ from streammem.bench.asking.public import PublicRequest, run_public_bench
 from streammem.bench.asking.request import QuestionsRequest
 from streammem.bench.asking.run import run_question_bench
 from streammem.bench.events import BenchEvent
+from streammem.bench.measuring import BenchRun
 from streammem.bench.request import BenchRequest
-from streammem.bench.run import BenchRun, run_memory_bench
+from streammem.bench.run import run_memory_bench
 
 __all__ = [
     "BenchEvent",

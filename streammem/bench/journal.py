@@ -13,10 +13,11 @@ from streammem.core.errors import UsageError
 
 NAME = "journal.jsonl"
 _FORMAT = 1
-_MEASURED = ("bench", "memory", "encoders", "core")
+MEASURED = ("bench", "memory", "encoders", "core")
+"""The folders of code that figures of memories depend on."""
 
 
-def code_digest(folders: Sequence[str] = _MEASURED) -> str:
+def code_digest(folders: Sequence[str] = MEASURED) -> str:
     """Identifies the code that a measurement depends on: its figures hold for no other."""
     package = Path(streammem.__file__).parent
     digest = hashlib.sha256()
@@ -33,7 +34,7 @@ class Journal:
     A line that was cut off by a kill is dropped; every line before it counts.
     """
 
-    def __init__(self, folder: Path, *, fresh: bool, folders: Sequence[str] = _MEASURED) -> None:
+    def __init__(self, folder: Path, *, fresh: bool, folders: Sequence[str] = MEASURED) -> None:
         """Open or begin the journal of a folder; `folders` of code decide its figures.
 
         Raises:

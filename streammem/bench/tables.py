@@ -1,5 +1,6 @@
 """The tables of a result document: compact for a terminal, with intervals for `table.md`."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ _PAIR = 2
 def text_tables(document: Mapping[str, Any]) -> str:
     """Every protocol's first figures: a policy a line, a case a column."""
     blocks = [_protocol_text(protocol) for protocol in document["results"]]
-    blocks.append("\n".join(bar_lines(document)))
+    blocks.append(bar_text(document))
     return "\n\n".join(block for block in blocks if block)
 
 
@@ -22,6 +23,13 @@ def bar_lines(document: Mapping[str, Any]) -> list[str]:
     return [
         f"{'met   ' if bar['met'] else 'MISSED'}  {bar['name']}: {bar['reached']}" for bar in judged
     ]
+
+
+def bar_text(document: Mapping[str, Any]) -> str:
+    """The bars in lines of at most 80 columns."""
+    indent = " " * len("MISSED  ")
+    lines = [textwrap.fill(line, 80, subsequent_indent=indent) for line in bar_lines(document)]
+    return "\n".join(lines)
 
 
 def _protocol_text(protocol: Mapping[str, Any]) -> str:
@@ -40,7 +48,7 @@ def _protocol_text(protocol: Mapping[str, Any]) -> str:
             [policy, *(_cell(case["policies"][row], columns) for _, case in abreast)]
             for row, policy in enumerate(policies)
         ]
-        lines += ["", *_aligned([header, *rows])]
+        lines += ["", *aligned([header, *rows])]
     return "\n".join(lines)
 
 
@@ -70,7 +78,8 @@ def format_figure(value: float) -> str:
     return f"{value:.2f}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Cells below each other, padded to the widest of their column."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
         "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
@@ -109,7 +118,7 @@ def _markdown_case(case: Mapping[str, Any], columns: Sequence[Mapping[str, Any]]
     ]
     for entry in case["policies"]:
         if entry["status"] == "done":
-            cells = [_interval(entry["metrics"].get(column["metric"])) for column in shown]
+            cells = [with_interval(entry["metrics"].get(column["metric"])) for column in shown]
         else:
             reason = str(entry["reason"] or "").replace("|", "/")
             cells = [f"{entry['status']}: {reason}", *[""] * (len(shown) - 1)]
@@ -117,7 +126,8 @@ def _markdown_case(case: Mapping[str, Any], columns: Sequence[Mapping[str, Any]]
     return lines
 
 
-def _interval(figure: Mapping[str, Any] | None) -> str:
+def with_interval(figure: Mapping[str, Any] | None) -> str:
+    """The mean and its interval; a dash for what was not measured."""
     if figure is None:
         return "-"
     mean, low, high = (format_figure(figure[name]) for name in ("mean", "low", "high"))

@@ -298,7 +298,9 @@ class Question:
     `asked` is the form of the answer where the words fix it: `yes_no`, `colour`, `end`, `said`,
     `read`, `interval` (the time from one event to another), `content` (what is seen at a time
     that a relation fixes). `items` are events to arrange. `offset_s` is the distance to the
-    anchor ("10 seconds after ..."). `negated`: the stem of a choice asks for what is not so.
+    anchor ("10 seconds after ..."). `negated`: the stem of a choice asks for what is not so, or
+    `when` for the time in which the phrase is not seen, or `exists` ("is there no dog?"), whose
+    value says all the same whether it is seen.
     `anchor_ordinal`, `anchor_end_ordinal` say which visit of the other events is meant, negative
     from the end, None for the first one that fits. `superlative` is `most_often`, `least_often`
     (by visits), `most_time`, `least_time` (by seconds in all), `longest`, `shortest` (by one

@@ -22,7 +22,8 @@ from streammem.query.order import arrange, order
 from streammem.query.outcome import Outcome
 from streammem.query.ranges import Window, resolve_window
 from streammem.query.ranking import best_amount
-from streammem.query.time_phrases import duration_value, extract_time_phrases
+from streammem.query.time_atoms import duration_value
+from streammem.query.time_phrases import extract_time_phrases
 from streammem.query.told import told
 
 # An option of so many words says everything itself and needs no words of the question.

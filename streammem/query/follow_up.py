@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from streammem.core.timebase import format_time
 from streammem.core.types import Channel, Evidence, Question
 from streammem.query.parse import parse_question
+from streammem.query.question_words import FINITE, WH
 
 # The instant before a span and the stretch behind the end of a stream, in seconds.
 _STEP_S = 0.001
@@ -83,8 +84,7 @@ _NO_PRONOUN = re.compile(
 )
 _RELATIVES = frozenset({"before", "after", "while", "between"})
 _ASKS = re.compile(
-    r"^\W*(?:what|when|where|who|whose|which|why|how|is|are|was|were|do|does|did|has|have|had|can"
-    r"|could|will|would|show|find|describe|list|tell|count|summari[sz]e)\b",
+    rf"^\W*(?:{WH}|why|{FINITE}|show|find|describe|list|tell|count|summari[sz]e)\b",
     re.IGNORECASE,
 )
 

@@ -2,12 +2,9 @@
 
 import re
 
-from streammem.query.time_phrases import VIDEO
+from streammem.query.question_words import CONTRACTED, FINITE, SHARE, VIDEO
 
-_AUX = (
-    r"(?:is|are|was|were|am|does|do|did|has|have|had|can|could|will|would|isn't|aren't|wasn't|weren't"
-    r"|doesn't|don't|didn't|hasn't|haven't|can't)"
-)
+_AUX = rf"(?:{FINITE}|am|{CONTRACTED})"
 _READABLE = (
     r"(?:signs?|label|screens?|text|banner|poster|caption|captions|billboard|board|blackboard|"
     r"whiteboard|slide|page|note|notes|book|shirt|t-shirt|jersey|scoreboard|score\s*board|title|"
@@ -22,9 +19,10 @@ _COUNT = re.compile(
 )
 _DURATION = re.compile(
     rf"\b{_ELAPSED}\b(?!\s+(?:into|ago|before\s+the\s+end))|\b(?:the\s+)?(?:total\s+)?"
-    r"(?:duration|length)\s+of\b|\bfor\s+how\s+(?:long|much)\b|\btotal\s+time\b",
+    rf"(?:duration|length)\s+of\b|\b{SHARE}\b|\bfor\s+how\s+(?:long|much)\b|\btotal\s+time\b",
     re.IGNORECASE,
 )
+_OF_WHOLE = re.compile(rf"\b{SHARE}\b", re.IGNORECASE)
 _TIME_INTO = re.compile(rf"\b{_ELAPSED}\s+(?:ago|into)\b", re.IGNORECASE)
 _READ = re.compile(
     rf"\b(?:what|which|when)\b.*\b{_READABLE}\b[^,]*\b(?:say|says|said|read|reads|indicates?)\b"
@@ -73,6 +71,7 @@ _WHEN = re.compile(
     r"(?:times?|moments?|points?|timestamps?|part|period|minute|second)\b"
     rf"|\bwhere\s+(?:in|during)\s+{VIDEO}|\b(?:the\s+)?(?:moments?|parts?|time|times|timestamps?)\s+"
     r"(?:when|where|in\s+which|at\s+which|of)\b"
+    r"|^\W*list\s+(?:all\s+|every\s+)?(?:the\s+)?(?:times?|moments?|timestamps?)\b"
     r"|^\W*(?:show|find|locate|search|jump|go\s+to|skip|take\s+me|look\s+for|get|bring)\b"
     r"|\bwhen\s+(?:is|are|was|were|does|do|did|has|have|can|will)\b|\btimestamps?\b",
     re.IGNORECASE,
@@ -123,6 +122,11 @@ def counts_times(text: str) -> bool:
 def is_duration(text: str) -> bool:
     """How long, the duration of."""
     return bool(_DURATION.search(text)) and not _TIME_INTO.search(text)
+
+
+def asks_share(text: str) -> bool:
+    """Whether a length is wanted as a part of the whole."""
+    return bool(_OF_WHOLE.search(text))
 
 
 def speech_intent(text: str) -> str | None:

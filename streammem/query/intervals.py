@@ -100,6 +100,20 @@ def restricted(
     return in_order(parts)
 
 
+def remaining(
+    start_s: float, end_s: float, taken: Iterable[Spanned], *, sliver_s: float = 0.0
+) -> list[TimeSpan]:
+    """What spans leave of [start_s, end_s), in time order, without parts under `sliver_s`."""
+    free, free_from_s = [], start_s
+    edge = TimeSpan(end_s, end_s)
+    for span in [*in_order(TimeSpan(span.start_s, span.end_s) for span in taken), edge]:
+        until_s = min(span.start_s, end_s)
+        if until_s - free_from_s > max(sliver_s - SAME_S, SAME_S):
+            free.append(TimeSpan(free_from_s, until_s))
+        free_from_s = max(free_from_s, span.end_s)
+    return free
+
+
 def total_s(spans: Iterable[S]) -> float:
     """Seconds that spans cover together, overlaps once."""
     merged = merge_spans(TimeSpan(span.start_s, span.end_s) for span in spans)

@@ -7,6 +7,8 @@ import numpy as np
 
 from streammem.core.timebase import TimeSpan
 from streammem.query.inquiry import Inquiry, View, Visits
+from streammem.query.intents import asks_share
+from streammem.query.intervals import Spanned, remaining
 from streammem.query.moments import Moment, best_first, covered_s
 from streammem.query.naming import (
     name_rows,
@@ -41,6 +43,36 @@ def when(inquiry: Inquiry, view: View) -> Outcome:
         confidence=visits.confidence,
         unknown_words=visits.unknown_words,
     )
+
+
+def when_not(inquiry: Inquiry, view: View) -> Outcome:
+    """The time in which the phrase is not seen; only where every word of it is known."""
+    text, window = inquiry.question.phrase, view.window
+    visits = inquiry.visits(view, text)
+    if visits.unknown_words:
+        return replace(missing(visits), nearest=visits.found or visits.nearest)
+    if not visits.found:
+        absence = absent(inquiry, view, visits)
+        return missing(visits) if absence is None else replace(absence, moments=_whole(view))
+    seen: list[Spanned] = [*visits.found, *view.memory.gaps]
+    free = remaining(window.start_s, window.end_s, seen, sliver_s=view.memory.interval_s)
+    # All are equally sure; the longest are shown where there are many.
+    moments = tuple(
+        Moment(
+            memory=view.memory,
+            start_s=span.start_s,
+            end_s=span.end_s,
+            time_s=0.5 * (span.start_s + span.end_s),
+            strength=span.duration_s,
+            confidence=visits.confidence,
+            row=view.memory.row_at(0.5 * (span.start_s + span.end_s)),
+        )
+        for span in free
+    )
+    inquiry.step(view, "when_not", f"the time without {text!r}", moments, len(moments))
+    if not moments:
+        return missing(visits, f"{text!r} is seen all the time")
+    return Outcome(moments=moments, confidence=visits.confidence)
 
 
 def exists(inquiry: Inquiry, view: View, window: Window | None = None) -> Outcome:
@@ -114,9 +146,18 @@ def _measured(
             confidence=visits.confidence,
             value=value,
             unknown_words=visits.unknown_words,
+            notes=_share_of(inquiry, view, value),
         )
     absence = absent(inquiry, view, visits)
     return missing(visits) if absence is None else replace(absence, value=0.0)
+
+
+def _share_of(inquiry: Inquiry, view: View, seconds: float) -> tuple[str, ...]:
+    """How much of the covered time a length is, where the question asks for that."""
+    covered = view.window.end_s - view.window.start_s - _missed_s(view)
+    if covered <= 0 or not asks_share(inquiry.question.text):
+        return ()
+    return (f"that is {seconds / covered:.1%} of the {covered:.1f} s asked about",)
 
 
 def _sum_of(moments: tuple[Moment, ...]) -> str:
@@ -134,7 +175,8 @@ def what_at(inquiry: Inquiry, view: View) -> Outcome:
         visits = inquiry.visits(view, inquiry.question.phrase)
         if not visits.found:
             return missing(visits)
-        return name_moments(inquiry, view, visits.found, visits.confidence)
+        named = name_moments(inquiry, view, visits.found, visits.confidence)
+        return replace(named, unknown_words=visits.unknown_words)
     return look(inquiry, view, view.window)
 
 

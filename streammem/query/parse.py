@@ -11,6 +11,7 @@ from streammem.query.options import Stem, split_alternatives, split_options
 from streammem.query.phrase import clean_phrase, strip_polite
 from streammem.query.prospect import event_to_report, without_prospect
 from streammem.query.relations import Relation, find_relation, ranked_anchor
+from streammem.query.several import first_of_several, without_absence
 from streammem.query.time_phrases import TimeRange, extract_time_phrases
 
 # Words beyond this are not read: a question is a sentence, and regular expressions cost time.
@@ -46,15 +47,31 @@ def parse_question(text: str, *, choices: Sequence[str] = ()) -> Question:
     held, cleaned = _hold_quotes(cleaned)
     stem = split_options(cleaned, choices)
     spoken = strip_polite(stem.text)
+    first = None if stem.options else first_of_several(spoken)
+    spoken = first or spoken
+    reverse = None if stem.options else without_absence(spoken)
+    question = _assemble(text, _read(reverse or spoken, stem.options), held)
+    if reverse is not None and question.intent in {"when", "exists"} and question.phrase:
+        question = replace(question, negated=True)
+    elif reverse is not None:
+        question = _assemble(text, _read(spoken, stem.options), held)
+    if first is None:
+        return question
+    note = f"several questions at once: only {_restore(first, held)!r} is answered"
+    return replace(question, notes=(*question.notes, note))
+
+
+def _read(spoken: str, options: tuple[str, ...]) -> _Reading:
+    """A question taken apart that options were split from already."""
     event = event_to_report(spoken)
     if event is not None:
         spoken = f"show me the moments when {event}"
     time = extract_time_phrases(spoken)
     rest = strip_polite(time.rest)
-    inner = Stem(rest, stem.options) if stem.options else split_alternatives(rest)
+    inner = Stem(rest, options) if options else split_alternatives(rest)
     relation = _relation(inner.text, time.range)
     measure = Measure(relation.rest) if event is not None else _measure(relation)
-    reading = _Reading(
+    return _Reading(
         stem=spoken,
         rest=inner.text,
         time=time.range,
@@ -62,7 +79,6 @@ def parse_question(text: str, *, choices: Sequence[str] = ()) -> Question:
         options=inner.options,
         measure=measure,
     )
-    return _assemble(text, reading, held)
 
 
 def _normalise(text: str) -> str:

@@ -3,12 +3,9 @@
 import re
 from dataclasses import dataclass
 
-from streammem.query.time_phrases import VIDEO
+from streammem.query.question_words import CONTRACTED, FINITE, SHARE, VIDEO
 
-_AUX = (
-    r"(?:is|are|was|were|am|be|been|does|do|did|has|have|had|can|could|will|would|should|shall|may"
-    r"|might|must|isn't|aren't|wasn't|weren't|doesn't|don't|didn't|hasn't|haven't|can't|couldn't)"
-)
+_AUX = rf"(?:{FINITE}|am|be|been|should|shall|may|might|must|{CONTRACTED})"
 _VIEWER = r"(?:you|we|i|one|anyone|anybody|someone|viewers?|the\s+viewers?)"
 _SEE = r"(?:see|saw|seen|observe|observed|notice|noticed|find|found|spot|spotted|watch|hear|heard)"
 _SHOWS = (
@@ -36,6 +33,8 @@ _LEADS = (
     r"how\s+many\s+(?:instances|occurrences|appearances|visits)\s+(?:(?:are|were)\s+there\s+)?"
     r"(?:of|to|for)\b",
     rf"how\s+(?:far|long|many\s+(?:seconds|minutes|hours))\s+(?:into|in)\s+{VIDEO}",
+    rf"{SHARE}\s+(?:{_SHOWS}|(?:is|was)\s+(?:spent\s+(?:on|with|in)|about))\b",
+    rf"{SHARE}\b",
     r"how\s+long\s+ago\b",
     r"(?:for\s+)?how\s+(?:long|much\s+time|many\s+(?:seconds|minutes|hours))\b",
     r"how\s+(?:often|frequently|many|much(?:\s+time)?)\b",
@@ -49,6 +48,8 @@ _LEADS = (
     r"(?:show|find|locate|get|give|jump|go|take|skip|bring)(?:\s+me)?(?:\s+to)?(?:\s+(?:all\s+)?"
     r"(?:the\s+)?(?:exact\s+)?(?:moments?|parts?|points?|times?|scenes?|segments?|places?)"
     r"\s+(?:when|where|in\s+which|that|with|of|at\s+which))?\b",
+    r"(?:list|show|find|give)(?:\s+me)?\s+(?:all\s+|every\s+)?(?:of\s+)?(?:the\s+)?"
+    r"(?:times?|moments?|timestamps?)\b(?:\s+(?:when|where|that|(?:at|in)\s+which|of)\b)?",
     r"(?:search|look)\s+for\b",
     r"(?:the\s+)?(?:moments?|parts?|points?|times?)\s+(?:when|where|in\s+which|at\s+which|that)\b",
     r"(?:what|which)\s+(?:one\s+)?of\s+(?:the\s+following|these)(?:\s+(?:options?|choices|statements"
@@ -72,6 +73,9 @@ _LEADS = (
     r"|occurred|shown|seen|visible|displayed|depicted|going\s+on)\b",
     rf"{VIDEO}\s+{_SHOWS}\b",
     r"(?:can|could)\s+be\s+seen\b",
+    # "When is it dark?" is about nothing that "it" could stand for.
+    r"it(?:'?s)?(?=\s+(?:(?:very|too|so|quite|almost)\s+)?(?:dark|bright|light|day|night|rains?|raining|snows?"
+    r"|snowing|sunny|foggy|cloudy|windy|red|green|blue|yellow|black|white|gr[ae]y)\b)",
     r"(?:times|of|that|moments?\s+of)\b",
     r"on\s+(?:the\s+)?screen$",
 )

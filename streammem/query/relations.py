@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from streammem.query.number_words import ORDINAL, ordinal_value
 from streammem.query.options import numbered_items, split_list
 from streammem.query.phrase import clean_anchor
-from streammem.query.time_phrases import DURATION, VIDEO, duration_value
+from streammem.query.question_words import AUXILIARY, VIDEO, WH
+from streammem.query.time_atoms import DURATION, duration_value
 
-_AUX = r"(?:is|are|was|were|does|do|did|has|have|had|can|could|will|would)"
-_WH = r"(?:what|what's|who|whom|whose|which|where|how|when)"
+_WH = rf"(?:{WH}|what's)"
 _DETERMINER = (
     r"(?:the|a|an|he|she|they|it|we|i|you|this|that|these|those|his|her|their|its|my|our|your"
     r"|someone|somebody|people|everyone)"
@@ -37,7 +37,7 @@ _BETWEEN = re.compile(
     r"(?<!battle )(?<!contrast )(?<!connection )(?<!link )(?<!interaction )(?<!conversation )"
     r"(?<!similarity )(?<!similarities )(?<!differences )(?<!comparison )"
     rf"\bbetween\s+(?P<a>(?:the\s+(?:moment|time)\s+)?.+?)\s+and\s+(?P<b>.+?)"
-    rf"(?=[,?]|$|\s+{_AUX}\s+{_DETERMINER}\s)",
+    rf"(?=[,?]|$|\s+{AUXILIARY}\s+{_DETERMINER}\s)",
     re.IGNORECASE,
 )
 _AFTER_BEFORE = re.compile(
@@ -128,11 +128,11 @@ _THEN = re.compile(r"(?<!and\s)(?<!back\s)(?<!by\s)\bthen(?=\s*[?.!]*\s*$)", re.
 _ACTS = re.compile(r"\b(?:what|who|where)\s+(?:do|does|did|happens|happened)\b", re.IGNORECASE)
 _SPLIT_QUESTION = re.compile(
     rf"^(?P<clause>.+?)\s*,\s*(?P<main>.+)$|^(?P<clause2>.+?)\s+(?P<main2>{_WH}\b.+)$"
-    rf"|^(?P<clause3>.+?)\s+(?P<main3>{_AUX}\s+(?:there|{_DETERMINER})\b.+)$",
+    rf"|^(?P<clause3>.+?)\s+(?P<main3>{AUXILIARY}\s+(?:there|{_DETERMINER})\b.+)$",
     re.IGNORECASE | re.DOTALL,
 )
-_INNER_AUX = re.compile(rf"\s(?={_AUX}\s)", re.IGNORECASE)
-_SUBJECT = re.compile(rf"{_AUX}\s+(?:there|{_DETERMINER})\s+\S", re.IGNORECASE)
+_INNER_AUX = re.compile(rf"\s(?={AUXILIARY}\s)", re.IGNORECASE)
+_SUBJECT = re.compile(rf"{AUXILIARY}\s+(?:there|{_DETERMINER})\s+\S", re.IGNORECASE)
 _BARE_SUBJECT = re.compile(r"(?:it|he|she|they|we|i|you|there|this|that)", re.IGNORECASE)
 _OPEN_MAIN = re.compile(
     r"^(?:how\s+(?:many\s+times|often|long|frequently)|when|at\s+what\s+time)$", re.IGNORECASE
@@ -144,7 +144,7 @@ _INTERVAL = re.compile(
     re.IGNORECASE,
 )
 _QUESTION = re.compile(
-    rf"^(?:\W*(?:in|at|on|to|for|with|from)\s+)?(?:{_WH}|{_AUX})\b", re.IGNORECASE
+    rf"^(?:\W*(?:in|at|on|to|for|with|from)\s+)?(?:{_WH}|{AUXILIARY})\b", re.IGNORECASE
 )
 _NOT_A_CLAUSE = re.compile(
     r"\b(?:time|moment|part|point|scene|place|know|see|tell|say|find)\s*$", re.I
@@ -241,7 +241,7 @@ def _between(text: str, match: re.Match[str]) -> Relation:
 def _leading(marker: re.Match[str], tail: str) -> Relation | None:
     """Read a clause in front: "After the red scene, what appears?"."""
     if marker["when"] and re.match(
-        rf"(?:{_AUX}|before|after|while|in|during|exactly)\b", tail, re.IGNORECASE
+        rf"(?:{AUXILIARY}|before|after|while|in|during|exactly)\b", tail, re.IGNORECASE
     ):
         return None
     if re.match(r"(?:which|what)\b", tail, re.IGNORECASE):
@@ -289,7 +289,7 @@ def _opened(marker: re.Match[str], head: str, clause: str, main: str) -> Relatio
     """Read "how long after X does Y appear": the time from one to the other."""
     if not head.lower().startswith("how long"):
         return _make(marker, clause, f"{head} {main}")
-    other = clean_anchor(re.sub(rf"^{_AUX}\s+", "", main, flags=re.IGNORECASE))
+    other = clean_anchor(re.sub(rf"^{AUXILIARY}\s+", "", main, flags=re.IGNORECASE))
     if marker["before"]:
         first, second = (other, clean_anchor(clause)) if other else ("", clean_anchor(clause))
     else:

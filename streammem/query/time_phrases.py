@@ -6,6 +6,17 @@ from dataclasses import dataclass
 
 from streammem.core.types import RelativeRange
 from streammem.query.number_words import NUMBER, ORDINAL, number_value, ordinal_value
+from streammem.query.question_words import VIDEO
+from streammem.query.time_atoms import (
+    ATOM,
+    CLOCK,
+    DURATION,
+    UNIT,
+    UNIT_S,
+    Atom,
+    duration_value,
+    read_atom,
+)
 
 # What "around 0:45" allows on both sides, in seconds; wall clocks are spoken more coarsely.
 AROUND_S = 5.0
@@ -16,25 +27,6 @@ JUST_NOW_S = 10.0
 # The shares of the covered time that "at the beginning" and "at the end" stand for.
 EDGE_SHARE = 0.2
 
-_VIDEO = (
-    r"(?:(?:the|this|that|my|your)\s+)?(?:(?:entire|whole|given)\s+)?"
-    r"(?:video|clip|footage|recording|stream|film|movie|tape|file|memory)"
-)
-VIDEO = rf"{_VIDEO}(?:\s+(?:sequence|clip|segment))?"
-_UNIT = r"(?:hours?|hrs?|minutes?|mins?|seconds?|secs?)(?![a-z])"
-_SHORT = r"\d+(?:\.\d+)?\s?(?:h|m|s|ms)(?![a-z])"
-_COMPACT = r"(?:\d+h)?(?:\d+m)?\d+(?:\.\d+)?s(?![a-z\d])|\d+h\d+m(?:in)?(?![a-z\d])"
-_COUNTED = rf"{NUMBER}(?:[\s-]and\sa\shalf)?[\s-]?{_UNIT}"
-DURATION = (
-    rf"(?:{_COMPACT}|{_COUNTED}(?:(?:\s+and|,)?\s+(?:{_COUNTED}|a\shalf))*|{_SHORT}(?:\s{_SHORT})*)"
-)
-_CLOCK = r"(?<![\d:.])(?:\d{1,3}:[0-5]\d:[0-5]\d|\d{1,3}:[0-5]\d)(?:[.,]\d+)?(?![\d:])"
-_WALL = (
-    r"(?:(?<![\d:])(?:[01]?\d|2[0-3])(?::[0-5]\d){0,2}\s?[ap]\.?\s?m\b\.?"
-    rf"|(?:\d{{1,2}}|{NUMBER})\so'?clock(?:\s[ap]\.?m\b\.?)?|noon\b|midnight\b)"
-)
-_POINT = rf"(?:minute|second|hour)\s(?:number\s)?(?:\d+(?:\.\d+)?|{NUMBER})(?![\w:])"
-ATOM = rf"(?:{_WALL}|{_CLOCK}|{DURATION}|{_POINT})"
 _MARK = rf"(?:\s+(?:mark|point))?(?:\s+(?:(?:in|into|of|through)\s+{VIDEO}|in(?=\s*[?.!,]|\s*$)))?"
 _OF_VIDEO = rf"(?:\s+(?:of|in|from)\s+{VIDEO})?"
 _DURING_THIS = (
@@ -43,7 +35,6 @@ _DURING_THIS = (
 # How many "a few" are.
 A_FEW = "3"
 _FEW = re.compile(r"^(?:a\s+)?few\b", re.IGNORECASE)
-_UNIT_S = {"h": 3600.0, "m": 60.0, "s": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +53,6 @@ class TimePhrases:
 
     range: TimeRange
     rest: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Atom:
-    value_s: float
-    wall: bool = False
 
 
 Handler = Callable[[re.Match[str]], TimeRange | None]
@@ -89,65 +74,7 @@ def extract_time_phrases(text: str) -> TimePhrases:
     return TimePhrases(range=found, rest=_tidy(text))
 
 
-def duration_value(text: str) -> float | None:
-    """Seconds of `ten minutes`, `1h30m` or `1 minute and 30 seconds`, None where it is none."""
-    text = text.lower().strip()
-    parts = re.findall(
-        rf"({NUMBER})(\sand\sa\shalf|-and-a-half)?[\s-]?"
-        rf"(hours?|hrs?|minutes?|mins?|seconds?|secs?|ms|h|m|s)(?![a-z])",
-        text,
-    )
-    total_s, smallest_s = 0.0, 0.0
-    for number, half, unit in parts:
-        value = number_value(number)
-        if value is None:
-            return None
-        smallest_s = 0.001 if unit == "ms" else _UNIT_S[unit[0]]
-        total_s += (value + (0.5 if half else 0.0)) * smallest_s
-    if not parts:
-        return None
-    return total_s + (0.5 * smallest_s if re.search(r"s? and a half$", text) else 0.0)
-
-
-def _atom(text: str) -> _Atom | None:
-    text = " ".join(text.lower().split())
-    if text in {"noon", "midnight"}:
-        return _Atom(43_200.0 if text == "noon" else 0.0, wall=True)
-    wall = re.fullmatch(r"(.+?)\s?([ap])\.?\s?m\.?|(.+?)\so'?clock", text)
-    if wall is not None:
-        return _wall_atom(wall.group(1) or wall.group(3), wall.group(2))
-    if re.fullmatch(_CLOCK, text):
-        parts = [float(part) for part in text.replace(",", ".").split(":")]
-        seconds = 0.0
-        for part in parts:
-            seconds = seconds * 60.0 + part
-        return _Atom(seconds)
-    point = re.fullmatch(r"(minute|second|hour) (?:number )?(.+)", text)
-    if point is not None:
-        value = number_value(point.group(2))
-        return None if value is None else _Atom(value * _UNIT_S[point.group(1)[0]])
-    value_s = duration_value(text)
-    return None if value_s is None else _Atom(value_s)
-
-
-def _wall_atom(text: str, half_day: str | None) -> _Atom | None:
-    clock = re.fullmatch(r"(\d{1,2})(?::(\d\d))?(?::(\d\d))?", text.strip())
-    if clock is not None:
-        hours, minutes, seconds = (float(part or 0) for part in clock.groups())
-    else:
-        hours, minutes, seconds = (
-            number_value(text.replace("o'clock", "").strip()) or -1.0,
-            0.0,
-            0.0,
-        )
-    if not 0 <= hours < 24:
-        return None
-    if half_day is not None and hours <= 12:
-        hours = hours % 12 + (12 if half_day == "p" else 0)
-    return _Atom(hours * 3600.0 + minutes * 60.0 + seconds, wall=True)
-
-
-def _span(start: _Atom | None, end: _Atom | None) -> TimeRange | None:
+def _span(start: Atom | None, end: Atom | None) -> TimeRange | None:
     known = [atom for atom in (start, end) if atom is not None]
     if not known or len({atom.wall for atom in known}) > 1:
         return None
@@ -162,12 +89,12 @@ def _span(start: _Atom | None, end: _Atom | None) -> TimeRange | None:
 
 def _between(match: re.Match[str]) -> TimeRange | None:
     first, last = match["a"], match["b"]
-    end = _atom(last)
-    start = _atom(first)
+    end = read_atom(last)
+    start = read_atom(first)
     if end is not None and (start is None or start.wall != end.wall):
         # "between 10 and 40 seconds", "from 3 to 5 pm": the unit is said once.
         unit = re.search(r"(?:[a-z]\.?)+$", last.strip().lower())
-        start = _atom(f"{first} {unit.group(0)}") if unit else None
+        start = read_atom(f"{first} {unit.group(0)}") if unit else None
     return _span(start, end) if start and end else None
 
 
@@ -194,26 +121,26 @@ def _ago(match: re.Match[str]) -> TimeRange | None:
 
 
 def _ordinal_unit(match: re.Match[str]) -> TimeRange | None:
-    rank, unit_s = ordinal_value(match["n"]), _UNIT_S[match["unit"][0].lower()]
+    rank, unit_s = ordinal_value(match["n"]), UNIT_S[match["unit"][0].lower()]
     return None if rank is None else TimeRange((rank - 1) * unit_s, rank * unit_s)
 
 
 def _numbered_unit(match: re.Match[str]) -> TimeRange | None:
-    rank, unit_s = number_value(match["n"]), _UNIT_S[match["unit"][0].lower()]
+    rank, unit_s = number_value(match["n"]), UNIT_S[match["unit"][0].lower()]
     return None if not rank else TimeRange((rank - 1) * unit_s, rank * unit_s)
 
 
 def _around(match: re.Match[str]) -> TimeRange | None:
-    atom = _atom(match["a"])
+    atom = read_atom(match["a"])
     if atom is None:
         return None
     slack_s = AROUND_WALL_S if atom.wall else AROUND_S
-    low = _Atom(max(0.0, atom.value_s - slack_s), atom.wall)
-    return _span(low, _Atom(atom.value_s + slack_s, atom.wall))
+    low = Atom(max(0.0, atom.value_s - slack_s), atom.wall)
+    return _span(low, Atom(atom.value_s + slack_s, atom.wall))
 
 
 def _instant(match: re.Match[str]) -> TimeRange | None:
-    atom = _atom(match["a"])
+    atom = read_atom(match["a"])
     return _span(atom, atom)
 
 
@@ -222,11 +149,11 @@ def _bare_instant(match: re.Match[str]) -> TimeRange:
 
 
 def _after(match: re.Match[str]) -> TimeRange | None:
-    return _span(_atom(match["a"]), None)
+    return _span(read_atom(match["a"]), None)
 
 
 def _before(match: re.Match[str]) -> TimeRange | None:
-    return _span(None, _atom(match["a"]))
+    return _span(None, read_atom(match["a"]))
 
 
 def _fraction(start: float, end: float) -> Handler:
@@ -315,7 +242,7 @@ _RULES: tuple[tuple[re.Pattern[str], Handler], ...] = (
     _rule(
         rf"(?:\b(?:with)?in\s+|\b(?:during|over|for|throughout|of|from)\s+)?(?:\bthe\s+)(?:very\s+)?"
         rf"(?P<which>first|initial|opening|last|final|past|previous|closing)\s+"
-        rf"(?P<d>{DURATION}|half[\s-](?:hour|minute)|(?:few\s+)?{_UNIT}){_OF_VIDEO}(?![\w'-])",
+        rf"(?P<d>{DURATION}|half[\s-](?:hour|minute)|(?:few\s+)?{UNIT}){_OF_VIDEO}(?![\w'-])",
         _edge,
     ),
     _rule(
@@ -323,7 +250,7 @@ _RULES: tuple[tuple[re.Pattern[str], Handler], ...] = (
         _edge,
     ),
     _rule(
-        rf"\b(?P<d>{DURATION}|a\s+few\s+{_UNIT}|a\s+moment|a\s+(?:little\s+)?while)\s+ago\b", _ago
+        rf"\b(?P<d>{DURATION}|a\s+few\s+{UNIT}|a\s+moment|a\s+(?:little\s+)?while)\s+ago\b", _ago
     ),
     _rule(
         rf"(?:\b(?:in|during|throughout|at|for|of)\s+)?\bthe\s+(?P<n>{ORDINAL})\s+"
@@ -353,7 +280,7 @@ _RULES: tuple[tuple[re.Pattern[str], Handler], ...] = (
     _rule(rf"{_AT}(?P<a>{ATOM}){_MARK}(?:\s+video\s+time)?{_NOT_OFFSET}", _instant),
     _rule(rf"\b(?P<a>{ATOM})\s+(?:into\s+{VIDEO}|in(?=\s*[?.!,]|\s*$))", _instant),
     _rule(r"\b(?:at|t\s?=)\s*(?P<a>\d+(?:\.\d+)?)(?=\s*[?.!]*\s*$)", _bare_instant),
-    _rule(rf"(?:\b(?:the\s+)?(?:timestamp|time)\s+)?(?P<a>{_CLOCK})(?!\s*(?:am|pm)\b)", _instant),
+    _rule(rf"(?:\b(?:the\s+)?(?:timestamp|time)\s+)?(?P<a>{CLOCK})(?!\s*(?:am|pm)\b)", _instant),
     _rule(
         rf"(?:\b(?:in|during|throughout|for|of)\s+)?\bthe\s+(?P<which>first|second|third|fourth|"
         rf"last|final|latter)\s+(?P<part>half|third|quarter)\b{_OF_VIDEO}(?!\s+of\b)",

@@ -1,5 +1,6 @@
 """One source becomes one memory: find it, go on with it, or begin it."""
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,10 +12,10 @@ from streammem.runtime.describing import describe
 from streammem.runtime.encoder_keeper import EncoderKeeper
 from streammem.runtime.ingestion import Ingestion, Job, channels_of
 from streammem.runtime.tracks import AUTO, NONE, SubtitleChoice, choose_subtitles, unread_files
-from streammem.storage.library import LibraryFolder
+from streammem.storage.library import LibraryFolder, safe_id
 from streammem.storage.memory_file import read_memory, read_meta
 from streammem.storage.records import MemoryMeta
-from streammem.video.identity import fingerprint, redact
+from streammem.video.identity import fingerprint, redact, source_stem
 
 
 def ingest_source(
@@ -39,7 +40,13 @@ def ingest_source(
     identity, name = fingerprint(source), shown or source
     choice = choose_encoder(request.encoder, request.auto_encoders, request.weights)
     subtitles = choose_subtitles(source, request)
-    existing = _find(library, identity, request)
+    found = _found(library, source, identity, request)
+    same = (
+        one
+        for one in (found if len(found) > 1 and not request.force else ())
+        if _difference(_meta(library, one), identity, request, choice, subtitles) is None
+    )
+    existing = next(same, next(iter(found), None))
     resume_id = None
     if existing is not None:
         view = read_meta(library.path_of(existing))
@@ -72,12 +79,21 @@ def _timed(result: IngestResult, source: str, started_at: float) -> IngestResult
     return replace(result, source=redact(source), elapsed_s=time.monotonic() - started_at)
 
 
-def _find(library: LibraryFolder, identity: str, request: IngestRequest) -> str | None:
-    """The memory this source belongs to: the one named, else one of the same content."""
+def _found(library: LibraryFolder, source: str, identity: str, request: IngestRequest) -> list[str]:
+    """The memory that is named, else those of the same content, first those with its own name.
+
+    Several are of one content where others were given names with --name.
+    """
     if request.name is not None:
         library.check_name(request.name)
-        return request.name if request.name in library.ids() else None
-    return library.find(identity)
+        return [request.name] if request.name in library.ids() else []
+    own = re.compile(rf"{re.escape(safe_id(source_stem(source)))}(?:-\d+)?")
+    found = library.find_all(identity)
+    return sorted(found, key=lambda memory_id: own.fullmatch(memory_id) is None)
+
+
+def _meta(library: LibraryFolder, memory_id: str) -> MemoryMeta:
+    return read_meta(library.path_of(memory_id)).meta
 
 
 def _difference(

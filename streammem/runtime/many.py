@@ -94,7 +94,9 @@ def _refused(error: OSError) -> StreamMemError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return BudgetError(f"the disk is full: {error}", hint="free some space", code="disk_full")
     return UsageError(
-        f"{error}", hint="check the library's folder and its permissions", code="file_system"
+        f"{error.filename or 'the library'}: {(error.strerror or str(error)).lower()}",
+        hint="check the library's folder and its permissions",
+        code="file_system",
     )
 
 

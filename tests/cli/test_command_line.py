@@ -17,8 +17,8 @@ from tests.cli.conftest import SOURCE, Ran, command, environment
 
 Streammem = Callable[..., Ran]
 COMMANDS = [
-    "ingest", "ask", "search", "chat", "batch", "watch", "plan", "replay", "list", "show",
-    "timeline", "verify", "forget", "compact", "doctor", "models", "bench", "config",
+    "ingest", "ask", "search", "chat", "batch", "watch", "plan", "replay", "list", "status",
+    "show", "timeline", "verify", "forget", "compact", "doctor", "models", "bench", "config",
 ]  # fmt: skip
 EVIDENCE_FIELDS = {
     "id", "memory_id", "source", "start_s", "end_s", "time_s", "score", "channel", "tier",
@@ -40,6 +40,7 @@ def test_help_lists_every_command_and_loads_nothing_heavy() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert re.findall(r"^  (\w+)  ", done.stdout, re.MULTILINE) == COMMANDS
     assert max(map(len, done.stdout.splitlines())) <= 80
+    assert not re.search(r"\w\.\.\.$", done.stdout, re.MULTILINE), "a sentence is cut off"
 
 
 def test_help_takes_a_fraction_of_a_second() -> None:

@@ -1,16 +1,15 @@
 """Public questions are parsed into what their category asks; the published figures are measured."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from tests.golden._benchmark_scripts import load_script
+
 REPOSITORY = Path(__file__).resolve().parents[2]
-SCRIPT = REPOSITORY / "benchmarks" / "questions.py"
 PUBLISHED = REPOSITORY / "benchmarks" / "results" / "question_coverage.json"
 DOCUMENT = REPOSITORY / "docs" / "questions.md"
 
@@ -18,17 +17,7 @@ DOCUMENT = REPOSITORY / "docs" / "questions.md"
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
     """The benchmark as a module."""
-    sys.path.append(str(SCRIPT.parent))
-    try:
-        spec = importlib.util.spec_from_file_location("benchmark_questions", SCRIPT)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(SCRIPT.parent))
-    return module
+    return load_script("questions")
 
 
 @pytest.fixture(scope="module")

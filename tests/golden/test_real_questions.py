@@ -5,9 +5,7 @@ stream is joined at a low rate and asked about with the annotations as a descrip
 what is wrong does not all come from what the encoder cannot name.
 """
 
-import importlib.util
 import json
-import sys
 from collections import Counter
 from pathlib import Path
 from types import ModuleType
@@ -15,9 +13,9 @@ from types import ModuleType
 import pytest
 
 from streammem.text.meaning import load_text_encoder
+from tests.golden._benchmark_scripts import load_script
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SCRIPT = REPOSITORY / "benchmarks" / "real_questions.py"
 STREAM = "revisit"
 # Right answers of each kind that the joined stream has had; fewer are a step back.
 FLOORS = {
@@ -29,17 +27,7 @@ FLOORS = {
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
     """The benchmark as a module."""
-    sys.path.append(str(SCRIPT.parent))
-    try:
-        spec = importlib.util.spec_from_file_location("benchmark_real_questions", SCRIPT)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(SCRIPT.parent))
-    return module
+    return load_script("real_questions")
 
 
 def test_the_questions_are_many_and_of_every_kind(script: ModuleType, real_clips: Path) -> None:

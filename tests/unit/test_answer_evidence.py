@@ -15,7 +15,7 @@ CLIP = memory_of(
 )
 
 ANSWERS = [
-    ("When is it blue?", "'it blue' is seen from 00:00:25.000 to 00:00:40.000."),
+    ("When is it blue?", "'blue' is seen from 00:00:25.000 to 00:00:40.000."),
     ("When is the red one seen?",
      "'the red one' is seen from 00:00:00.000 to 00:00:10.000 (best match) and from 00:00:20.000 "
      "to 00:00:25.000."),

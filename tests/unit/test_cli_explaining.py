@@ -59,9 +59,9 @@ def test_the_arithmetic_is_told() -> None:
         "00:00:10.000 - 00:00:15.000",
         "2. after: the time after 'the dog'",
         "00:00:15.000 - 00:00:53.000",
-        "3. within: visits of 'it red' in that time",
+        "3. within: visits of 'red' in that time",
         "00:00:25.000 - 00:00:30.000",
-        "4. duration: 'it red' after 'the dog' = 5.0",
+        "4. duration: 'red' after 'the dog' = 5.0",
         "00:00:25.000 - 00:00:30.000",
         "result: confidence 1.00, value 5.0",
     ]

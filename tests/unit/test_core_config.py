@@ -50,7 +50,8 @@ def test_unknown_key_names_the_nearest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("ingest.fps", 0), ("ingest.budget", "1KiB"), ("query.top_k", 0)]
+    ("key", "value"),
+    [("ingest.fps", 0), ("ingest.budget", "1KiB"), ("query.top_k", 0), ("ingest.device", "gpu")],
 )
 def test_value_out_of_range_is_refused(key: str, value: object) -> None:
     """The error names the key, the value and where it came from."""

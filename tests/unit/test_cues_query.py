@@ -372,3 +372,21 @@ def test_words_of_speech_without_a_transcript_are_missing_not_absent(tmp_path: P
     found = ask(replace(shown, cues=book), "does he mention the country?")
     assert found.evidence == ()
     assert "what is said was not transcribed" in " ".join(found.notes)
+
+
+@pytest.mark.parametrize(
+    ("spoken_at_s", "spans"),
+    [(20.0, [(20.0, 24.0)]), (2.0, [(0.0, 10.0), (40.0, 60.0)])],
+)
+def test_words_stand_for_what_sight_knows_only_a_part_of(
+    tmp_path: Path, spoken_at_s: float, spans: list[tuple[float, float]]
+) -> None:
+    """Unless they agree: something red is not the red kite that is spoken of at another time."""
+    lines = [(spoken_at_s, spoken_at_s + 4.0, "A red kite rises.", S)]
+    shown = memory_of([Cell("red room", [(0, 10), (40, 60)]), Cell("green", [(10, 40)])])
+    memory = replace(shown, cues=book_of(tmp_path, lines, meaning=False))
+
+    for text in ("when does the red kite appear?", "when does the red kite first appear?"):
+        found = ask(memory, text).evidence
+        expected = spans if text.startswith("when does the red kite a") else spans[:1]
+        assert sorted((item.start_s, item.end_s) for item in found) == expected

@@ -326,7 +326,7 @@ def test_explain_tells_what_was_understood_searched_and_kept() -> None:
     """The plan holds the parsed question, the windows, the strengths and the steps."""
     found = asked("when is it red after 0:15?", options=QueryOptions(explain=True)).explain
 
-    assert found["plan"]["phrase"] == "it red"
+    assert found["plan"]["phrase"] == "red"
     assert found["memories"][0]["window_s"] == [15.0, 40.0]
     (search,) = found["searches"]
     assert search["trust"] == 1.0

@@ -4,7 +4,8 @@ import pytest
 
 from streammem.core.types import RelativeRange
 from streammem.query.number_words import first_number, number_value, ordinal_value
-from streammem.query.time_phrases import duration_value, extract_time_phrases
+from streammem.query.time_atoms import duration_value
+from streammem.query.time_phrases import extract_time_phrases
 
 ABSOLUTE = [
     ("at 1:30", 90.0, 90.0),

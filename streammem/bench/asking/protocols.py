@@ -31,6 +31,8 @@ class QuestionProtocol:
     measure: Callable[[Trial], Iterator[Row]]
     columns: tuple[Column, ...] = _COLUMNS
     axis: str | None = None
+    alone: bool = False
+    seeded: bool = True
 
 
 QUESTION_PROTOCOLS: dict[str, QuestionProtocol] = {

@@ -19,7 +19,7 @@ from streammem.bench.asking.formats import PublicQuestion, read_questions
 from streammem.bench.asking.standing import Asking, standing, standing_table
 from streammem.bench.events import BenchEvent, OnBenchEvent
 from streammem.bench.machine import hardware, versions
-from streammem.bench.run import BenchRun
+from streammem.bench.measuring import BenchRun
 from streammem.core import SCHEMA_VERSION
 from streammem.core.config import LoadedConfig
 from streammem.core.errors import Interrupted, SourceError, UsageError

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from streammem.bench.tables import bar_lines, case_title, format_figure
+from streammem.bench.tables import aligned, bar_lines, bar_text, case_title, with_interval
 
 _CASES_ABREAST = 3
 
@@ -11,7 +11,7 @@ _CASES_ABREAST = 3
 def text_tables(document: Mapping[str, Any]) -> str:
     """Every protocol's figures with their intervals, then the bars; at most 80 columns."""
     blocks = [block for protocol in document["results"] for block in _protocol_blocks(protocol)]
-    return "\n\n".join([*blocks, "\n".join(bar_lines(document))]).rstrip()
+    return "\n\n".join([*blocks, bar_text(document)]).rstrip()
 
 
 def _protocol_blocks(protocol: Mapping[str, Any]) -> list[str]:
@@ -27,7 +27,7 @@ def _protocol_blocks(protocol: Mapping[str, Any]) -> list[str]:
                 cells = [_figure(case, policy, column["metric"]) for _, case in abreast]
                 if any(cell != "-" for cell in cells):
                     rows.append([column["title"], *cells])
-            blocks.append("\n".join(_aligned(rows)))
+            blocks.append("\n".join(aligned(rows)))
     return blocks
 
 
@@ -39,19 +39,7 @@ def _figure(case: Mapping[str, Any], policy: str, metric: str) -> str:
     entry = next(entry for entry in case["policies"] if entry["policy"] == policy)
     if entry["status"] != "done":
         return str(entry["status"])
-    figure = entry["metrics"].get(metric)
-    if figure is None:
-        return "-"
-    mean, low, high = (format_figure(figure[name]) for name in ("mean", "low", "high"))
-    return f"{mean} [{low}, {high}]"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    return with_interval(entry["metrics"].get(metric))
 
 
 def markdown(document: Mapping[str, Any]) -> str:

@@ -1,0 +1,54 @@
+"""Several memories of one source, as names that were given make them."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streammem.api import Library, request_from_config
+from streammem.core.config import load_config
+from streammem.core.results import IngestResult
+
+SOURCE = "synthetic:7?duration=4&fps=8&size=96x64"
+OWN = "synthetic-7"
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    """An empty library."""
+    return Library(tmp_path / "library")
+
+
+def _ingest(library: Library, **asked: Any) -> IngestResult:
+    config = load_config(environ={}, project_folder=library.folder).config
+    request = request_from_config(config, encoder="descriptor", device="cpu")
+    (result,) = library.ingest([SOURCE], replace(request, **asked))
+    return result
+
+
+def _frames(library: Library) -> dict[str, int]:
+    return {one.memory_id: library.show(one.memory_id).frames.encoded for one in library.memories()}
+
+
+def test_force_makes_the_memory_anew_that_bears_the_name_of_the_source(library: Library) -> None:
+    """A part of the same source with a name of its own, which sorts first, stays as it is."""
+    assert _ingest(library, name="a-part", end_s=2.0).status == "done"
+    assert _ingest(library, name=OWN).status == "done"
+    before = _frames(library)
+
+    forced = _ingest(library, fps=4.0, force=True)
+
+    assert (forced.error, forced.memory_id) == (None, OWN)
+    assert _frames(library) == {**before, OWN: 2 * before[OWN]}
+
+
+def test_the_memory_with_the_same_settings_is_the_one_that_is_unchanged(library: Library) -> None:
+    """Which of several memories is meant follows from the settings, whatever their names."""
+    _ingest(library, name="a-part", end_s=2.0)
+    _ingest(library, name=OWN)
+
+    assert _ingest(library).memory_id == OWN
+    part = _ingest(library, end_s=2.0)
+    assert (part.status, part.memory_id) == ("unchanged", "a-part")
+    assert _ingest(library, fps=4.0).error is not None
