@@ -279,6 +279,9 @@ def test_rtsp_is_read_and_what_it_repeats_is_left_out(numbered_mp4: Path, transp
             seen.more(20)
             process.kill()
             process.wait()
+            # Back at once, it would be read again before that is a gap.
+            down_s = time.monotonic()
+            seen.until(lambda: time.monotonic() - down_s > 1.2)
             with rtsp_server(numbered_mp4, port):
                 seen.more(15)
     seen.check()
