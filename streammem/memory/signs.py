@@ -153,7 +153,7 @@ class SignCode:
         return rows
 
     def _rotated(self, rows: Wide) -> Wide:
-        if rows.shape[0] == 1:
+        if rows.shape[0] == 1 and self.rotations > 1:
             seeds = range(self.seed, self.seed + self.rotations)
             return rotated_by_each(rows[0], self.dim, seeds)[None]
         return np.concatenate([code.rotate(rows) for code in self._turns()], axis=1)
