@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -94,13 +95,14 @@ class Running:
         """
         while True:
             for worker in self.workers(sign):
-                # Held still, it cannot finish between the look and the kill.
-                worker.suspend()
-                videos = {file.path for file in worker.open_files() if file.path.endswith(".mp4")}
-                if videos - spared:
-                    worker.kill()
-                    return videos.pop()
-                worker.resume()
+                # Held still, it cannot finish between the look and the kill; it may have before.
+                with suppress(psutil.NoSuchProcess):
+                    worker.suspend()
+                    videos = {one.path for one in worker.open_files() if one.path.endswith(".mp4")}
+                    if wanted := videos - spared:
+                        worker.kill()
+                        return wanted.pop()
+                    worker.resume()
             self.until(lambda event: event["event"] == "started")
 
     def rest(self) -> list[dict[str, Any]]:
