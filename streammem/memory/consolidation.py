@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from streammem.core.types import Floats
 from streammem.memory.cells import NONE, CellTable
+from streammem.memory.look_columns import LookColumns
 from streammem.memory.spans import SpanPool
 
 # Rows compared in one pass: enough to share its fixed cost, few enough to waste little.
@@ -80,12 +81,14 @@ class Neighbours:
     ) -> None:
         self._table = table
         self._spans = spans
+        self._columns = LookColumns(table, spans)
         self._pair_cost = pair_cost
         self._exponent = mass_exponent
 
     def add(self, slot: int) -> None:
         """Make a cell a candidate; it is compared when the next decision is taken."""
         self._table.links[slot] = (NONE, 0.0)
+        self._columns.renew(slot)
 
     def forget(self, slot: int) -> None:
         """A cell is no longer a candidate, or its key changed: nobody's partner any more."""
@@ -104,6 +107,7 @@ class Neighbours:
         links = self._table.links[: self._table.size]
         candidates = np.isfinite(links["cost"])
         links[candidates] = (NONE, 0.0)
+        self._columns.renew_all()
 
     def distance(self, slot: int, other: int) -> float:
         """The squared distance of the unit keys of two cells."""
@@ -152,13 +156,13 @@ class Neighbours:
         if slot is not None:
             bounds[stale == slot] = -np.inf
         # None of those that nothing is known of can be left out.
-        unknown = min(np.count_nonzero(bounds <= 0), _PAIRS_PER_PASS // self._table.size)
-        chosen = stale[np.argsort(bounds, kind="stable")[: max(_ROWS_PER_PASS, unknown)]]
-        self._compare(chosen)
+        unknown = min(int(np.count_nonzero(bounds <= 0)), _PAIRS_PER_PASS // self._table.size)
+        self._compare(stale[_lowest(bounds, max(_ROWS_PER_PASS, unknown))])
 
     def _compare(self, slots: Slots) -> None:
         """Set the links of `slots` from one pass over all candidates; ties to the smaller id."""
-        table = self._table
+        table, columns = self._table, self._columns
+        columns.refresh()
         best_cost = np.full(slots.size, np.inf, np.float32)
         best_id = np.full(slots.size, _NO_ID, np.uint32)
         best_slot = np.full(slots.size, NONE, np.int64)
@@ -166,9 +170,9 @@ class Neighbours:
         for first in range(0, table.size, _SLOTS_PER_STRETCH):
             others = slice(first, min(first + _SLOTS_PER_STRETCH, table.size))
             cost = self._pair_cost(
-                self._distances(slots, others),
-                self._inverse_mass(slots)[:, None],
-                self._inverse_mass(others),
+                columns.distances(slots, others),
+                columns.inverse_mass(slots)[:, None],
+                columns.inverse_mass(others),
                 self._exponent,
             )
             cost[:, np.isinf(table.links["cost"][others])] = np.inf
@@ -196,13 +200,11 @@ class Neighbours:
             at[row], ids[row] = places[tied.argmin()], tied.min()
         return at, ids
 
-    def _inverse_mass(self, slots: Slots | slice) -> Floats:
-        mass = self._table.rows["mass"][slots]
-        # Free slots have mass 0; their costs are masked afterwards.
-        inverse: Floats = np.divide(1, np.maximum(mass, 1)).astype(np.float32)
-        return inverse
 
-    def _distances(self, slots: Slots, others: slice) -> Floats:
-        """Squared distances of unit keys, float32 `[K N]`, by the looks that stand for cells."""
-        look, entries = self._table.rows["look"], self._spans.entries
-        return self._spans.likeness.distances_to_all(entries, look[slots], look[others])
+def _lowest(values: Floats, count: int) -> Slots:
+    """Where the `count` lowest values are, in no order; the first ones on ties."""
+    if count >= values.size:
+        return np.arange(values.size)
+    bound = np.partition(values, count - 1)[count - 1]
+    below = np.flatnonzero(values < bound)
+    return np.concatenate((below, np.flatnonzero(values == bound)[: count - below.size]))

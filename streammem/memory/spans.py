@@ -49,25 +49,12 @@ class Likeness:
     """Compares looks of one width."""
 
     def __init__(self, signs: int) -> None:
-        self._spread = spread_by_difference(signs)
+        self.spread = spread_by_difference(signs)
 
     def distances(self, looks: Entries, others: Entries) -> NDArray[np.float32]:
         """Squared distances `[N]` of unit vectors, pair by pair."""
-        spread = self._spread[differing(looks["signs"].T, others["signs"].T)]
+        spread = self.spread[differing(looks["signs"].T, others["signs"].T)]
         return distances(looks["reach"], others["reach"], spread)
-
-    def distances_to_all(
-        self, entries: Entries, looks: Slots, others: NDArray[np.int32]
-    ) -> NDArray[np.float32]:
-        """Squared distances `[K N]` of a few unit vectors to many, by their entries."""
-        # Field by field: copies of whole records are five times slower.
-        columns = np.ascontiguousarray(entries["signs"][others].T)
-        reach = entries["reach"][others]
-        some = entries[looks]
-        spread = np.empty((looks.size, others.size), np.float32)
-        for row, signs in zip(spread, some["signs"], strict=True):
-            np.take(self._spread, differing(columns, signs), out=row, mode="clip")
-        return distances(some["reach"][:, None], reach, spread)
 
     def unlikeness(self, looks: Entries, others: Entries) -> NDArray[np.int64]:
         """0 to 3, pair by pair: one picture, one view, one scene, or none of them."""
