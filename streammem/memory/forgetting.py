@@ -221,22 +221,25 @@ def _overlaps(
 
 
 def traces(store: MemoryStore, start_s: float, end_s: float) -> frozenset[bytes]:
-    """The codes of everything in a store that was made from frames of [start_s, end_s)."""
+    """The codes of everything in a store that was made from frames of [start_s, end_s).
+
+    Long ones as two halves: a border between what a file stores apart cuts one of them at most.
+    """
     engine = engine_of(store)
     slots = [engine.tiers.table.slot_of(cell.id) for cell in touched(store, start_s, end_s)]
     rows = engine.sensory.rows
     copies = rows[_overlaps(rows["start_s"], rows["end_s"], start_s, end_s)]
-    found = {_plain(row["code"]) for row in copies}
+    found: set[bytes] = set().union(*(_halves(row["code"]) for row in copies))
     found.update(*(_codes_of(engine.tiers, slot) for slot in slots if slot is not None))
     if engine.last_pts_s is not None and start_s <= engine.last_pts_s < end_s:
-        found.add(engine.intake.last_frame.astype("<i2").tobytes())
+        found |= _halves(engine.intake.last_frame.astype("<i2"))
     return frozenset(code for code in found if len(code) >= LEAST_TRACE and any(code))
 
 
 def live_codes(store: MemoryStore) -> frozenset[bytes]:
-    """The codes of everything that a store holds."""
+    """The codes of everything that a store holds, as `traces` has them."""
     engine = engine_of(store)
-    found = {_plain(row["code"]) for row in engine.sensory.rows}
+    found: set[bytes] = set().union(*(_halves(row["code"]) for row in engine.sensory.rows))
     found.update(*(_codes_of(engine.tiers, slot) for slot in engine.tiers.table.slots.tolist()))
     return frozenset(found)
 
@@ -244,15 +247,20 @@ def live_codes(store: MemoryStore) -> frozenset[bytes]:
 def _codes_of(tiers: Tiers, slot: int) -> set[bytes]:
     """The fine key, the tokens and the looks of one cell."""
     entries = tiers.spans.entries[: tiers.spans.size]
-    found = {_plain(signs) for signs in entries["signs"][entries["owner"] == slot]}
+    found: set[bytes] = set()
+    found.update(*(_halves(signs) for signs in entries["signs"][entries["owner"] == slot]))
     place = int(tiers.table.rows[slot]["detail"])
     if place != NONE:
         record = tiers.details.records[place]
-        found.add(_plain(record["code"]))
+        found |= _halves(record["code"])
         if "tokens" in (record.dtype.names or ()):
-            found.update(_plain(token) for token in record["tokens"][: int(record["token_count"])])
+            held = record["tokens"][: int(record["token_count"])]
+            found.update(*(_halves(token) for token in held))
     return found
 
 
-def _plain(code: np.ndarray[Any, np.dtype[Any]]) -> bytes:
-    return np.ascontiguousarray(code).tobytes()
+def _halves(code: np.ndarray[Any, np.dtype[Any]]) -> set[bytes]:
+    """A code as one piece, or as two where each of them is still long enough."""
+    plain = np.ascontiguousarray(code).tobytes()
+    middle = len(plain) // 2
+    return {plain} if middle < LEAST_TRACE else {plain[:middle], plain[middle:]}

@@ -28,11 +28,13 @@ MOST_CELLS_TO_CUT = 1 << 11
 # Limbs of looks in larger memories, all their life, and spans for each of their cells: looks are
 # worth more there than their number, and what differs needs cells of its own for fine keys.
 LIMBS_OF_LARGE, SPANS_PER_CELL_OF_LARGE = 4, 3
-# Fine keys have 8 bits a coordinate from here on, and in widths where a rotation mixes little.
-WIDE_DETAIL_BYTES = MIB
+# Fine keys begin with so many bits a coordinate, also where few fit: looks are taken anew from
+# them once the centre is known, and what they lack then is lacking for good (record 0017). They
+# are narrowed before any of them is dropped, but not in widths where a rotation mixes little.
+MOST_FINE_BITS, FEWEST_FINE_BITS = 8, 2
 NARROW_DIM = 128
-# They are narrowed down to so many before any of them is dropped; narrow vectors are not.
-FEWEST_FINE_BITS = 2
+# Sensory frames have 8 bits from here on, and in those widths; else 4, or they are looks.
+WIDE_SENSORY_BYTES = MIB
 # As many tokens a cell as leave room for this many cells with details.
 CELLS_WITH_TOKENS = 512
 MOST_TOKENS_PER_CELL = 8
@@ -194,14 +196,13 @@ def _fit(
     dim: int, budget: int, tokens_per_frame: int, fixed: int, tokens: int
 ) -> MemoryPlan | None:
     """As many cells and spans as fit with so many tokens a cell; None where too few do."""
-    wide = budget >= WIDE_DETAIL_BYTES or dim < NARROW_DIM
-    fine_bits = 8 if wide else 4
+    wide = budget >= WIDE_SENSORY_BYTES or dim < NARROW_DIM
     plan = MemoryPlan(
         dim=dim,
         budget_bytes=budget,
         tokens_per_frame=tokens_per_frame,
-        fine_bits=fine_bits,
-        narrowest_fine_bits=fine_bits if dim < NARROW_DIM else FEWEST_FINE_BITS,
+        fine_bits=MOST_FINE_BITS,
+        narrowest_fine_bits=MOST_FINE_BITS if dim < NARROW_DIM else FEWEST_FINE_BITS,
         widest_limbs=SignCode(dim).limbs,
         narrowest_limbs=1,
         tokens_per_cell=tokens,
@@ -210,7 +211,7 @@ def _fit(
         shared_bytes=0,
         working=min(64, max(4, budget // (8 * KIB))),
         sensory=8,
-        sensory_bits=fine_bits,
+        sensory_bits=8 if wide else 4,
         ledger=min(512, max(8, budget // 64 // ENTRY.itemsize)),
     )
     if 8 * plan.sensory_dtype.itemsize > budget // 32:

@@ -24,8 +24,10 @@ _END = -1
 _SLOTS_AT_ONCE = 2048
 _JOINED_AT_ONCE = 256
 _ENTRIES_AT_ONCE = 1 << 13
-# Squared distances up to which two visits are one picture, one view and one scene.
-_ALIKE = np.array([0.04, 0.16, 0.58], np.float32)
+# Squared distances up to which two visits are one picture, one view and one scene. Looks of many
+# signs tell pictures apart that lie nearer: up to this number over that of the signs (record 0017).
+_ALIKE = (0.04, 0.16, 0.58)
+_ALIKE_BY_SIGNS = 5.0
 
 
 def span_dtype(limbs: int, fits: int) -> np.dtype[np.void]:
@@ -50,6 +52,7 @@ class Likeness:
 
     def __init__(self, signs: int) -> None:
         self.spread = spread_by_difference(signs)
+        self._alike = np.array([min(_ALIKE[0], _ALIKE_BY_SIGNS / signs), *_ALIKE[1:]], np.float32)
 
     def distances(self, looks: Entries, others: Entries) -> NDArray[np.float32]:
         """Squared distances `[N]` of unit vectors, pair by pair."""
@@ -58,7 +61,7 @@ class Likeness:
 
     def unlikeness(self, looks: Entries, others: Entries) -> NDArray[np.int64]:
         """0 to 3, pair by pair: one picture, one view, one scene, or none of them."""
-        return np.searchsorted(_ALIKE, self.distances(looks, others)).astype(np.int64)
+        return np.searchsorted(self._alike, self.distances(looks, others)).astype(np.int64)
 
 
 def join_spans(spans: Entries, most: int, likeness: Likeness) -> Entries:

@@ -214,8 +214,15 @@ class Tiers:
         return fixed
 
     def _spare_details(self) -> None:
-        """Where a new cell would cost others their details, merge the nearest pair instead."""
+        """Where a new cell would cost others their details, merge the nearest pair instead.
+
+        Whole keys are narrowed first: that takes next to nothing from them.
+        """
         if self._free_bytes >= self._growth_bytes() + self.details.bytes_per_detail:
+            return
+        if self.details.step == 0 and self.details.size and self.details.can_be_narrowed:
+            self._fix_centre()
+            self._narrow_keys()
             return
         merge = self._neighbours.cheapest()
         if merge is not None and merge.distance <= self._policy.settings.near_distance:

@@ -258,6 +258,11 @@ class NaiveMemory:
 
     def _spare_details(self) -> None:
         if self._free_bytes() < self._growth_bytes() + self._detail_bytes():
+            whole = len(self.row_codes) == len(self.plan.detail_dtypes)
+            if whole and len(self.row_codes) > 1 and self._details():
+                self._fix_centre()
+                self._narrow_keys()
+                return
             pair = self._cheapest()
             if pair and self._distance(*pair) <= self.settings.near_distance:
                 self._merge(*pair)
@@ -416,7 +421,8 @@ class NaiveMemory:
     def _unlikeness(self, span: NaiveSpan, other: NaiveSpan) -> int:
         """0 to 3: one picture, one view, one scene, or none of them."""
         distance = self._apart(span, other)
-        return sum(bool(distance > np.float32(limit)) for limit in (0.04, 0.16, 0.58))
+        picture = min(0.04, 5 / self.sign_code.signs(self.steps[0]))
+        return sum(bool(distance > np.float32(limit)) for limit in (picture, 0.16, 0.58))
 
     def _limit_pool(self) -> None:
         """Where all spans are taken, cut looks, else join neighbours: alike ones, then closest."""

@@ -34,12 +34,12 @@ def test_the_worst_case_is_within_the_budget(dim: int, budget_bytes: int, tokens
     ("dim", "budget_bytes", "fine_bits", "look_steps", "sensory_bits"),
     [
         (512, MIB, (8, 4, 2), (4,), 8),
-        (512, 512 * KIB, (4, 2), (8, 4, 2, 1), 4),
+        (512, 512 * KIB, (8, 4, 2), (8, 4, 2, 1), 4),
         (512, 32 * MIB, (8, 4, 2), (4,), 8),
-        (512, 64 * 1152, (4, 2), (8, 4, 2, 1), 4),
-        (512, 16 * KIB, (4, 2), (8, 4, 2, 1), 1),
+        (512, 64 * 1152, (8, 4, 2), (8, 4, 2, 1), 4),
+        (512, 16 * KIB, (8, 4, 2), (8, 4, 2, 1), 1),
         (64, 16 * KIB, (8,), (8, 4, 2, 1), 1),
-        (1152, 64 * KIB, (4, 2), (18, 9, 4, 2, 1), 1),
+        (1152, 64 * KIB, (8, 4, 2), (18, 9, 4, 2, 1), 1),
     ],
 )
 def test_codes_narrow_as_the_budget_does(
@@ -49,7 +49,7 @@ def test_codes_narrow_as_the_budget_does(
     look_steps: tuple[int, ...],
     sensory_bits: int,
 ) -> None:
-    """Fine keys and frames begin with fewer bits in a small memory; in a large one looks stay."""
+    """Frames have fewer bits in a small memory; in a large one looks stay as they are."""
     plan = plan_memory(dim, budget_bytes, 0, FIXED_BYTES)
 
     assert tuple(code.bits for code in plan.fine_codes(0)) == fine_bits
