@@ -94,7 +94,8 @@ def load_encoder(
     Args:
         choice: What `choose_encoder` returned, or an id.
         weights: A checkpoint file; None for what the choice says, else for the ones found here.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`; only read where `runtime` is not given.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`; only read where `runtime` is not given. The
+            built-in encoders run on the processor, whatever there is besides.
         runtime: How it ran when the memory was made; None to choose by a short self-timing.
 
     Raises:
@@ -106,6 +107,8 @@ def load_encoder(
         choice = choice.id
     name = parse_name(choice)
     if name.built_in:
+        if runtime is None:
+            _check_device(device)
         return _load_built_in(name, runtime)
     if weights:
         path = Path(weights)
@@ -134,6 +137,14 @@ def _load_built_in(name: EncoderName, runtime: RuntimeChoice | None) -> Encoder:
     from streammem.encoders._descriptor import DescriptorEncoder
 
     return DescriptorEncoder(runtime)
+
+
+def _check_device(device: str) -> None:
+    """Refuse a device that is not here; those that run on the processor need no other."""
+    if device not in ("auto", "cpu"):
+        from streammem.encoders._devices import resolve_device
+
+        resolve_device(device)
 
 
 def _named_by_file(name: EncoderName, weights: str) -> EncoderName:

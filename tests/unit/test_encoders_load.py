@@ -190,3 +190,11 @@ def test_choosing_and_asking_import_neither_torch_nor_open_clip_nor_pil():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+
+
+@pytest.mark.parametrize("name", ["embedded", "descriptor"])
+def test_a_device_that_is_not_here_is_refused_also_where_none_is_needed(name: str) -> None:
+    with pytest.raises(MissingError, match="cuda:99") as caught:
+        load_encoder(name, device="cuda:99")
+    assert caught.value.code == "missing_device"
+    assert load_encoder(name, device="cpu").spec.dim > 0
