@@ -64,7 +64,7 @@ class IngestEvent:
 
     def to_json(self) -> dict[str, Any]:
         """One event line."""
-        data = asdict(self)
+        data = {name: getattr(self, name) for name in self.__slots__}
         data["result"] = self.result.to_json() if self.result else None
         return {"event": data.pop("kind"), **data}
 

@@ -1,6 +1,7 @@
 """The overlapping half of the pipeline: frames are decoded and encoded in threads of their own.
 
-Two bounded queues connect reader, encoder and the writing loop. Batches align to the absolute
+Two bounded queues connect reader, encoder and the writing loop; a stream that ends within its first
+batch needs neither. Batches align to the absolute
 index of sampled frames, so that a resumed run forms the same batches as an undisturbed one.
 """
 
@@ -8,6 +9,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
@@ -189,26 +191,32 @@ class EncodingPipeline:
         screens: ReadsScreens | None = None,
     ) -> None:
         self._stop = threading.Event()
+        self._encoder = encoder
         batch_size = encoder.runtime.batch_size
-        self._decoding = _Stage(
-            "decode",
-            lambda: form_batches(reader, resume, batch_size, sample_hz, screens),
-            self._stop,
-        )
-        self._encoding = _Stage(
-            "encode",
-            lambda: (EncodedBatch(b, encode_padded(encoder, b)) for b in self._decoding),
-            self._stop,
-        )
+        self._batches = form_batches(reader, resume, batch_size, sample_hz, screens)
+        self._stages: list[_Stage] = []
 
     def __iter__(self) -> Iterator[EncodedBatch]:
-        self._decoding.start()
-        self._encoding.start()
-        yield from self._encoding
+        first = next(self._batches, None)
+        if first is None:
+            return
+        if not first.full:
+            # The stream is over: there is nothing that threads could do at the same time.
+            yield self._encoded(first)
+            return
+        decoding = _Stage("decode", lambda: chain((first,), self._batches), self._stop)
+        encoding = _Stage("encode", lambda: map(self._encoded, decoding), self._stop)
+        self._stages = [decoding, encoding]
+        for stage in self._stages:
+            stage.start()
+        yield from encoding
+
+    def _encoded(self, batch: Batch) -> EncodedBatch:
+        return EncodedBatch(batch, encode_padded(self._encoder, batch))
 
     def stop(self) -> None:
         """End both threads and wait for them."""
         self._stop.set()
-        for stage in (self._decoding, self._encoding):
+        for stage in self._stages:
             if stage.is_alive():
                 stage.join()

@@ -32,6 +32,7 @@ from streammem.runtime.words import READING, Words, unpack_state
 from streammem.storage.gaps import shorten
 from streammem.storage.library import LibraryFolder
 from streammem.storage.memory_file import MemoryWriter, read_meta
+from streammem.storage.placeholder import read_placeholder
 from streammem.storage.records import MemoryMeta
 from streammem.text.meaning import MISSING_NOTE as NO_MEANING_NOTE
 from streammem.text.meaning import TEXT_ENCODER_ID, load_text_encoder, text_encoder_folder
@@ -161,12 +162,23 @@ class Ingestion:
                 meta = self._meta(encoder, decoding_settings(reader), metadata, notes)
                 screens = self._screens({})
                 pipeline = EncodingPipeline(reader, encoder, None, self._request.fps, screens)
-                with self._created(meta, replaced_id) as writer:
+                brief = self._fits_a_batch(reader.info.duration_s, encoder)
+                with self._created(meta, replaced_id, brief=brief) as writer:
                     return self._remember(pipeline, reader, words, writer, should_stop)
 
+    def _fits_a_batch(self, duration_s: float | None, encoder: Encoder) -> bool:
+        """Whether a source says that it ends before the first place where a commit may fall."""
+        request, most = self._request, encoder.runtime.batch_size - 1
+        return duration_s is not None and duration_s * request.fps < most
+
     @contextmanager
-    def _created(self, meta: MemoryMeta, replaced_id: str | None) -> Iterator[MemoryWriter]:
-        """A new memory under a free name; it goes again where nothing at all could be read."""
+    def _created(
+        self, meta: MemoryMeta, replaced_id: str | None, *, brief: bool = False
+    ) -> Iterator[MemoryWriter]:
+        """A new memory under a free name; it goes again where nothing at all could be read.
+
+        The file of a `brief` source appears with its first commit.
+        """
         if replaced_id is not None:
             self._library.forget(replaced_id)
         memory_id = self._library.claim(
@@ -174,11 +186,12 @@ class Ingestion:
         )
         path = self._library.path_of(memory_id)
         try:
-            with MemoryWriter.create(path, replace(meta, memory_id=memory_id), self._plan) as new:
+            begin = MemoryWriter.draft if brief else MemoryWriter.create
+            with begin(path, replace(meta, memory_id=memory_id), self._plan) as new:
                 yield new
         except SourceError:
             # Where nothing could be read there is nothing to keep; the rest stays resumable.
-            if not path.exists() or read_meta(path).progress.commits == 0:
+            if read_placeholder(path) is not None or read_meta(path).progress.commits == 0:
                 self._library.forget(memory_id)
             raise
 

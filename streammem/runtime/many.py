@@ -2,13 +2,15 @@
 
 import errno
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from streammem.core.errors import BudgetError, Interrupted, StreamMemError, UsageError
 from streammem.core.results import IngestEvent, IngestRequest, IngestResult, OnEvent
-from streammem.runtime.encoder_keeper import EncoderKeeper
-from streammem.runtime.ingest import ingest_source
 from streammem.storage.library import LibraryFolder
 from streammem.video.identity import redact
+
+if TYPE_CHECKING:
+    from streammem.runtime.encoder_keeper import EncoderKeeper
 
 
 class InterruptedRun(Interrupted):
@@ -32,6 +34,8 @@ def ingest_many(
     Raises:
         InterruptedRun: `should_stop` said so.
     """
+    from streammem.runtime.encoder_keeper import EncoderKeeper
+
     results: list[IngestResult] = []
     encoders = EncoderKeeper()
     for source in sources:
@@ -55,7 +59,7 @@ def ingest_guarded(
     source: str,
     library: LibraryFolder,
     request: IngestRequest,
-    encoders: EncoderKeeper,
+    encoders: "EncoderKeeper",
     *,
     on_event: OnEvent,
     should_stop: Callable[[], bool],
@@ -68,6 +72,9 @@ def ingest_guarded(
     Raises:
         Interrupted: `should_stop` said so.
     """
+    # Who only gathers results does not load what reads.
+    from streammem.runtime.ingest import ingest_source
+
     try:
         result = ingest_source(
             source, library, request, encoders,

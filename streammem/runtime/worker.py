@@ -10,6 +10,7 @@ import os
 import queue
 import sys
 import threading
+import time
 from typing import Any, TextIO
 
 from streammem.runtime.batch.servant import Servant, watch_memory
@@ -17,6 +18,8 @@ from streammem.runtime.batch.wire import WorkerOrders
 
 _PARENT_GONE = 143
 _OVER_LIMIT = 137
+# What is told of a source waits so long at most to be told together with what comes next.
+_TOLD_WITHIN_S = 0.05
 
 
 class _Link:
@@ -25,9 +28,11 @@ class _Link:
     def __init__(self, replies: TextIO) -> None:
         self._replies = replies
         self._replying = threading.Lock()
+        self._untold = False
         self._messages: queue.Queue[dict[str, Any]] = queue.Queue()
         self.stop = threading.Event()
         threading.Thread(target=self._listen, name="parent", daemon=True).start()
+        threading.Thread(target=self._tell_in_time, name="events", daemon=True).start()
 
     def _listen(self) -> None:
         for line in sys.stdin:
@@ -47,7 +52,19 @@ class _Link:
         """One reply line."""
         with self._replying:
             self._replies.write(json.dumps({"kind": kind, "content": content}) + "\n")
-            self._replies.flush()
+            # The end of one source is told with the beginning of the next, which is here already.
+            more = kind == "result" and not self._messages.empty()
+            self._untold = kind == "event" or more
+            if not self._untold:
+                self._replies.flush()
+
+    def _tell_in_time(self) -> None:
+        while True:
+            time.sleep(_TOLD_WITHIN_S)
+            if self._untold:
+                with self._replying:
+                    self._replies.flush()
+                    self._untold = False
 
     def over_limit(self, peak_bytes: int) -> None:
         """Say that this process has grown too large, and end it."""

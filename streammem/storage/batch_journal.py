@@ -5,19 +5,25 @@ time, and trouble with it never stops a batch. A file is known by its path, size
 change; changed in any of them it is another file.
 """
 
+import os
 import sqlite3
+import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 JOURNAL_NAME = "batch.sqlite"
 _FORM = 2
 # A file that was changed this shortly before it was looked at may change again unseen.
 _SETTLED_NS = 2_000_000_000
 _PATIENCE_S = 5.0
+# What is lost of a run that is killed: a file is looked at again.
+_WRITE_EVERY_S = 0.5
 _TABLE = """CREATE TABLE file(
     path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, settings TEXT, memory_id TEXT,
     memory_size INTEGER, memory_mtime_ns INTEGER, result TEXT,
@@ -37,16 +43,28 @@ class FileMark:
     @classmethod
     def of(cls, source: str) -> "FileMark | None":
         """The mark of a local file, None for any other source."""
-        path = Path(source)
         try:
-            if not path.is_file():
+            status = Path(source).stat()
+            if not stat.S_ISREG(status.st_mode):
                 return None
-            status = path.stat()
-            whole = str(path.resolve())
+            whole = _whole_path(source)
         except (OSError, ValueError):
             return None
         settled = time.time_ns() - status.st_mtime_ns > _SETTLED_NS
         return cls(whole, status.st_size, status.st_mtime_ns, settled)
+
+
+def _whole_path(source: str) -> str:
+    """The path of a file with no link left in it."""
+    path = Path(source)
+    if path.is_symlink():
+        return str(path.resolve())
+    return os.path.join(_whole_folder(path.parent.absolute()), path.name)  # noqa: PTH118
+
+
+@lru_cache(maxsize=256)
+def _whole_folder(folder: Path) -> str:
+    return str(folder.resolve())
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +81,39 @@ class DoneFile:
 
 
 class BatchJournal:
-    """The journal of one library folder. Safe to share between processes."""
+    """The journal of one library folder. Safe to share between processes.
+
+    While it is entered it stays open, and what becomes of files is written many at a time.
+    """
 
     def __init__(self, folder: Path) -> None:
         """A journal in `folder`; nothing is opened yet."""
         self._file = folder / JOURNAL_NAME
         # What could not be written still holds for this run.
         self._struck: dict[str, tuple[int, str]] = {}
+        self._kept: sqlite3.Connection | None = None
+        self._opened_file: tuple[int, int] | None = None
+        self._keeps = False
+        self._unwritten: dict[str, tuple[object, ...]] = {}
+        self._written_at = 0.0
+
+    def __enter__(self) -> Self:
+        self._keeps = True
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.write_out()
+        self._keeps = False
+        self._close()
 
     def done(self, mark: FileMark, settings: str) -> DoneFile | None:
         """What became of a file, if it is the same and was read with the same settings."""
+        self._write_out_of(mark)
         rows = self._rows(
             "SELECT memory_id,memory_size,memory_mtime_ns,result FROM file "
             "WHERE path=? AND size=? AND mtime_ns=? AND settings=? AND memory_id IS NOT NULL",
@@ -92,20 +133,36 @@ class BatchJournal:
         `elapsed_s` of 0 keeps what was measured before.
         """
         self._struck.pop(mark.path, None)
-        self._write(
-            "INSERT INTO file VALUES(?,?,?,?,?,?,?,?,?,nullif(?,0),?,0,NULL) "
-            "ON CONFLICT(path) DO UPDATE SET size=excluded.size,mtime_ns=excluded.mtime_ns,"
-            "settings=excluded.settings,memory_id=excluded.memory_id,"
-            "memory_size=excluded.memory_size,memory_mtime_ns=excluded.memory_mtime_ns,"
-            "result=excluded.result,strikes=0,reason=NULL,"
-            "covered_s=excluded.covered_s,elapsed_s=coalesce(excluded.elapsed_s,elapsed_s),"
-            "done_at=excluded.done_at",
-            (mark.path, mark.size, mark.mtime_ns, settings, done.memory_id, done.memory.size,
-             done.memory.mtime_ns, done.result, covered_s, elapsed_s, time.time()),
+        self._unwritten[mark.path] = (
+            mark.path, mark.size, mark.mtime_ns, settings, done.memory_id, done.memory.size,
+            done.memory.mtime_ns, done.result, covered_s, elapsed_s, time.time(),
         )  # fmt: skip
+        if not self._keeps or time.monotonic() - self._written_at > _WRITE_EVERY_S:
+            self.write_out()
+
+    def write_out(self) -> None:
+        """Write down what is known of files and was kept back."""
+        if self._unwritten:
+            rows, self._unwritten = list(self._unwritten.values()), {}
+            self._written_at = time.monotonic()
+            self._write(
+                "INSERT INTO file VALUES(?,?,?,?,?,?,?,?,?,nullif(?,0),?,0,NULL) "
+                "ON CONFLICT(path) DO UPDATE SET size=excluded.size,mtime_ns=excluded.mtime_ns,"
+                "settings=excluded.settings,memory_id=excluded.memory_id,"
+                "memory_size=excluded.memory_size,memory_mtime_ns=excluded.memory_mtime_ns,"
+                "result=excluded.result,strikes=0,reason=NULL,"
+                "covered_s=excluded.covered_s,elapsed_s=coalesce(excluded.elapsed_s,elapsed_s),"
+                "done_at=excluded.done_at",
+                rows,
+            )
+
+    def _write_out_of(self, mark: FileMark) -> None:
+        if mark.path in self._unwritten:
+            self.write_out()
 
     def strikes(self, mark: FileMark) -> tuple[int, str]:
         """How often a file has killed its worker, and how the last time."""
+        self._write_out_of(mark)
         rows = self._rows(
             "SELECT strikes,reason FROM file WHERE path=? AND size=? AND mtime_ns=? AND strikes>0",
             (mark.path, mark.size, mark.mtime_ns),
@@ -121,20 +178,22 @@ class BatchJournal:
             "INSERT INTO file(path,size,mtime_ns,strikes,reason) VALUES(?,?,?,?,?) "
             "ON CONFLICT(path) DO UPDATE SET size=excluded.size,mtime_ns=excluded.mtime_ns,"
             "strikes=excluded.strikes,reason=excluded.reason",
-            (mark.path, mark.size, mark.mtime_ns, count, reason),
+            [(mark.path, mark.size, mark.mtime_ns, count, reason)],
         )
         return count
 
     def forgive(self, mark: FileMark) -> None:
         """Forget what a file did to workers."""
+        self._write_out_of(mark)
         self._struck.pop(mark.path, None)
-        self._write("UPDATE file SET strikes=0,reason=NULL WHERE path=?", (mark.path,))
+        self._write("UPDATE file SET strikes=0,reason=NULL WHERE path=?", [(mark.path,)])
 
     def speeds(self, settings: str, limit: int) -> list[tuple[float, float]]:
         """(seconds of video, seconds it took) of the files last read with such settings.
 
         `settings` is what theirs begin with.
         """
+        self.write_out()
         rows = self._rows(
             "SELECT covered_s,elapsed_s FROM file "
             "WHERE instr(settings,?)=1 AND elapsed_s IS NOT NULL ORDER BY done_at DESC LIMIT ?",
@@ -154,31 +213,64 @@ class BatchJournal:
             self._discard()
             return []
 
-    def _write(self, statement: str, values: tuple[object, ...]) -> None:
+    def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             with self._opened() as connection:
-                connection.execute(statement, _storable(values))
+                connection.execute("BEGIN IMMEDIATE")
+                with connection:
+                    connection.executemany(statement, map(_storable, rows))
         except (sqlite3.OperationalError, OSError):
             # In use, not writable or a full disk: the next run looks at the file itself.
-            return
+            self._close()
         except sqlite3.Error:
             self._discard()
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(self._file, isolation_level=None, timeout=_PATIENCE_S)
-        with closing(connection):
-            # A crash of the machine may cost the journal, never a memory.
-            connection.execute("PRAGMA synchronous=OFF")
-            (form,) = connection.execute("PRAGMA user_version").fetchone()
-            if form != _FORM:
-                _create(connection)
-            yield connection
+        if self._kept is not None and _file_of(self._file) != self._opened_file:
+            # Somebody has deleted it.
+            self._close()
+        connection = self._kept or _connect(self._file)
+        if not self._keeps:
+            with closing(connection):
+                yield connection
+            return
+        self._kept, self._opened_file = connection, _file_of(self._file)
+        yield connection
+
+    def _close(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
 
     def _discard(self) -> None:
+        self._close()
         with suppress(OSError):
             self._file.unlink()
+
+
+def _file_of(path: Path) -> tuple[int, int] | None:
+    """What tells one file at a path from the next one there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _connect(file: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(file, isolation_level=None, timeout=_PATIENCE_S)
+    try:
+        # A crash of the machine may cost the journal, never a memory.
+        connection.execute("PRAGMA synchronous=OFF")
+        (form,) = connection.execute("PRAGMA user_version").fetchone()
+        if form != _FORM:
+            _create(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _storable(values: tuple[object, ...]) -> tuple[object, ...]:

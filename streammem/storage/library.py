@@ -9,10 +9,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from streammem.core.errors import MemoryFileError, StreamMemError, UsageError
+from streammem.core.errors import (
+    MemoryFileError,
+    MemoryLockedError,
+    StreamMemError,
+    UsageError,
+)
 from streammem.storage.event_keys import EventKeyIndex
 from streammem.storage.library_index import LibraryIndex, Stamp, stamp
-from streammem.storage.lock import WriterLock, folder_lock
+from streammem.storage.lock import WriterLock, folder_lock, lock_owner
 from streammem.storage.memory_file import read_meta
 from streammem.storage.placeholder import (
     is_no_placeholder,
@@ -33,6 +38,9 @@ _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 _DAMAGED = "damaged"
 # So many new memories are read one by one, more through the index.
 _FEW = 16
+
+# A file's name and its number in the file system.
+_File = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +78,8 @@ class LibraryFolder:
         self.folder = folder
         self._index = LibraryIndex(folder)
         # Of which source a memory is never changes: who asks often reads each file once.
-        self._fingerprints: dict[str, tuple[int, str]] = {}
+        self._fingerprints: dict[_File, str] = {}
+        self._of_fingerprint: dict[str, set[_File]] = {}
 
     @property
     def lock_file(self) -> Path:
@@ -133,31 +142,41 @@ class LibraryFolder:
         return next(iter(self.find_all(fingerprint)), None)
 
     def find_all(self, fingerprint: str) -> list[str]:
-        """The memories of the source with that fingerprint, by name."""
+        """The memories of the source with that fingerprint, by name.
+
+        Raises:
+            MemoryLockedError: a process has begun one that is not in its file yet.
+        """
         files = self._file_numbers()
-        known = self._fingerprints
-        fresh = [name for name, number in files.items() if known.get(name, (0,))[0] != number]
+        for gone in self._fingerprints.keys() - files:
+            # Its number may become that of another file.
+            self._of_fingerprint[self._fingerprints.pop(gone)].discard(gone)
+        fresh = {
+            file: file[0].removesuffix(SUFFIX)
+            for file in files.difference(self._fingerprints)
+            if file[0].endswith(SUFFIX) and not file[0].startswith(".")
+        }
         if len(fresh) > _FEW:
             read = {entry.memory_id: entry.fingerprint for entry in self.entries()}
         else:
-            read = {name: _fingerprint_of(self.path_of(name)) for name in fresh}
-        for name in fresh:
+            read = {name: _fingerprint_of(self.path_of(name)) for name in fresh.values()}
+        for file, name in fresh.items():
             held = read.get(name)
             if held is not None:
-                known[name] = (files[name], held)
-        return sorted(name for name in files if known.get(name) == (files[name], fingerprint))
+                self._fingerprints[file] = held
+                self._of_fingerprint.setdefault(held, set()).add(file)
+            else:
+                _check_not_begun(self.path_of(name), fingerprint)
+        found = self._of_fingerprint.get(fingerprint, set()) & files
+        return sorted(name.removesuffix(SUFFIX) for name, _ in found)
 
-    def _file_numbers(self) -> dict[str, int]:
-        """The file system's number of each memory's file; another file has another one."""
+    def _file_numbers(self) -> set[_File]:
+        """What lies in the folder; another file of the same name has another number."""
         try:
             with os.scandir(self.folder) as listed:
-                return {
-                    entry.name.removesuffix(SUFFIX): entry.inode()
-                    for entry in listed
-                    if entry.name.endswith(SUFFIX) and not entry.name.startswith(".")
-                }
+                return {(entry.name, entry.inode()) for entry in listed}
         except (FileNotFoundError, NotADirectoryError):
-            return {}
+            return set()
 
     def claim(self, stem: str, fingerprint: str) -> str:
         """A name for the memory of a source: the stem, or with -2, -3 where others have it.
@@ -277,6 +296,16 @@ def _fingerprint_of(path: Path) -> str | None:
         return read_meta(path).meta.fingerprint
     except StreamMemError:
         return None
+
+
+def _check_not_begun(path: Path, fingerprint: str) -> None:
+    """Raise MemoryLockedError if a name is taken for a source and its memory is being written."""
+    owner = lock_owner(path) if read_placeholder(path) == fingerprint else None
+    if owner is not None:
+        raise MemoryLockedError(
+            f"{path} is being written by {owner}",
+            hint="wait until it is done, or stop that process",
+        )
 
 
 def _read_entry(memory_id: str, path: Path) -> LibraryEntry:

@@ -26,7 +26,8 @@ else:
 
 # Somebody who only looks whether a lock is held holds it for that moment.
 _PATIENCE_S = 0.25
-_PAUSE_S = 0.01
+# Most locks are held for a fraction of a millisecond: the pauses between tries grow up to the last.
+_FIRST_PAUSE_S, _LAST_PAUSE_S = 0.0002, 0.01
 _TEXT_BYTES = 512
 
 
@@ -149,7 +150,7 @@ def folder_lock(file: Path, patience_s: float = 30.0) -> Iterator[None]:
 
 def _take(file: Path, patience_s: float) -> int | None:
     """A descriptor that holds the lock of the file now at that path; None if it stays held."""
-    deadline = time.monotonic() + patience_s
+    deadline, pause_s = time.monotonic() + patience_s, _FIRST_PAUSE_S
     while True:
         descriptor = _open(file)
         try:
@@ -163,7 +164,8 @@ def _take(file: Path, patience_s: float) -> int | None:
                 os.close(descriptor)
         if time.monotonic() >= deadline:
             return None
-        time.sleep(_PAUSE_S)
+        time.sleep(pause_s)
+        pause_s = min(2 * pause_s, _LAST_PAUSE_S)
 
 
 def _open(file: Path) -> int:

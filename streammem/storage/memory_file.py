@@ -19,19 +19,18 @@ from typing import Self
 from streammem.core.budget import BudgetPlan
 from streammem.core.errors import UsageError
 from streammem.storage.chunks import ChunkChanges, plan_changes
-from streammem.storage.connection import BUSY_S, drop_log, open_for_writing, reading, translated
+from streammem.storage.connection import BUSY_S, drop_log, open_for_writing, translated
 from streammem.storage.cue_cost import CueCost, LooseIndex
-from streammem.storage.cue_index import CueIndex
 from streammem.storage.cue_rows import get_cues, put_cues, storable
 from streammem.storage.gaps import gap_limit
 from streammem.storage.lock import WriterLock
 from streammem.storage.pages import chunk_bytes, thumbnail_charge
 from streammem.storage.placeholder import read_placeholder
+from streammem.storage.reading import read_memory, read_meta, read_thumbnail, read_with_cues
 from streammem.storage.records import (
     Commit,
     CommitRecord,
     MemoryMeta,
-    MetaView,
     StoredMemory,
 )
 from streammem.storage.rows import (
@@ -41,13 +40,11 @@ from streammem.storage.rows import (
     get_commit_record,
     get_file_bytes,
     get_memory,
-    get_settings,
-    get_thumbnail,
     put_record,
     put_state,
     put_thumbnails,
 )
-from streammem.storage.schema import create_database
+from streammem.storage.schema import create_database, new_database, write_database
 from streammem.storage.shares import check_shares, log_bytes
 from streammem.storage.side_files import remove_side_files, unfinished_path
 from streammem.storage.usage import trim_usage
@@ -73,11 +70,15 @@ class MemoryWriter:
         writer.commit(Commit(sections, progress))
     """
 
-    def __init__(self, path: Path, lock: WriterLock) -> None:
-        """Open the memory at `path`; `create` and `open` are the ways to get here."""
+    def __init__(
+        self, path: Path, lock: WriterLock, draft: sqlite3.Connection | None = None
+    ) -> None:
+        """Open the memory at `path`; `create`, `draft` and `open` are the ways to get here."""
         self.path = path
         self._lock = lock
         self._closed = False
+        self._is_draft = draft is not None
+        self._lies_in_file = draft is None
         self._sections: Mapping[str, bytes]
         self._thumbnails: dict[int, int]
         self._cues: CueCost
@@ -86,7 +87,7 @@ class MemoryWriter:
         self._in_doubt = False
         with ExitStack() as on_failure, translated(path):
             on_failure.callback(lock.release)
-            self._connection = open_for_writing(path)
+            self._connection = draft or open_for_writing(path)
             on_failure.callback(self._connection.close)
             self.stored = self._load()
             on_failure.pop_all()
@@ -101,24 +102,34 @@ class MemoryWriter:
             MemoryLockedError: another process is writing it.
             UsageError: there is a memory already.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = WriterLock(path)
+        lock = _lock_free_place(path)
         try:
-            if path.exists() and read_placeholder(path) is None:
-                raise UsageError(
-                    f"there is a memory {path} already",
-                    hint="open it, or forget it first",
-                    code="memory_exists",
-                )
             with translated(path):
-                # A log of a memory that was removed would be replayed into this one.
-                remove_side_files(path)
                 create_database(unfinished_path(path), meta, plan)
                 unfinished_path(path).replace(path)
         except BaseException:
             lock.release()
             raise
         return cls(path, lock)
+
+    @classmethod
+    def draft(cls, path: Path, meta: MemoryMeta, plan: BudgetPlan) -> Self:
+        """Begin a memory whose file appears with its first commit, whole.
+
+        For sources so short that it is likely the last one: no log is needed then.
+
+        Raises:
+            MemoryLockedError: another process is writing it.
+            UsageError: there is a memory already.
+        """
+        lock = _lock_free_place(path)
+        try:
+            with translated(path):
+                connection = new_database(meta, plan)
+        except BaseException:
+            lock.release()
+            raise
+        return cls(path, lock, connection)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -198,6 +209,7 @@ class MemoryWriter:
         """
         cues = tuple(storable(row) for row in commit.cues)
         commit = replace(commit, sections=dict(commit.sections), cues=cues)
+        self._leave_draft()
         if self._in_doubt:
             with translated(self.path):
                 self._load()
@@ -231,6 +243,7 @@ class MemoryWriter:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+            self._write_draft()
         absorbed_more = record.usage_absorbed != self._record.usage_absorbed
         self._sections, self._record = commit.sections, record
         self._thumbnails, self._cues, self._in_doubt = thumbnails, after, False
@@ -250,8 +263,9 @@ class MemoryWriter:
         try:
             # On a full disk the log stays where it is; with it the memory is whole.
             with suppress(sqlite3.Error):
-                self._empty_log(wait_s=_READER_S)
-                drop_log(self._connection)
+                if not self._is_draft:
+                    self._empty_log(wait_s=_READER_S)
+                    drop_log(self._connection)
         finally:
             self._connection.close()
             self._lock.release()
@@ -266,6 +280,21 @@ class MemoryWriter:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _write_draft(self) -> None:
+        """Put the file of a draft in its place, with all of the first commit."""
+        if not self._lies_in_file:
+            write_database(self._connection, unfinished_path(self.path))
+            unfinished_path(self.path).replace(self.path)
+            self._lies_in_file = True
+
+    def _leave_draft(self) -> None:
+        """Go on in the file that a draft has become."""
+        if self._is_draft and self._lies_in_file:
+            with translated(self.path):
+                connection = open_for_writing(self.path)
+            self._connection.close()
+            self._connection, self._is_draft = connection, False
 
     def _load(self) -> StoredMemory:
         """Read what lies in the file, which later commits are compared with."""
@@ -346,55 +375,26 @@ class MemoryWriter:
             self._connection.execute(f"PRAGMA busy_timeout={int(BUSY_S * 1000)}")
 
 
-def read_memory(path: Path) -> StoredMemory:
-    """The memory as its last commit left it, copied out in one read transaction.
+def _lock_free_place(path: Path) -> WriterLock:
+    """The lock of a memory that is to be begun at a path, without leftovers of another one.
 
     Raises:
-        UsageError: there is no such file.
-        MemoryFileError: it is not a memory, damaged or newer.
+        MemoryLockedError: another process is writing it.
+        UsageError: there is a memory already.
     """
-    with reading(path) as connection:
-        return get_memory(connection, path)
-
-
-def read_with_cues(path: Path) -> tuple[StoredMemory, CueIndex | None]:
-    """The memory as its last commit left it, and its cues; None where it holds none.
-
-    Raises:
-        UsageError: there is no such file.
-        MemoryFileError: it is not a memory, damaged or newer.
-    """
-    with reading(path) as connection:
-        stored = get_memory(connection, path)
-        return stored, CueIndex(connection) if stored.cue_counts else None
-
-
-def read_meta(path: Path) -> MetaView:
-    """Settings, progress and counts of a memory, without its sections.
-
-    Raises:
-        UsageError: there is no such file.
-        MemoryFileError: it is not a memory, damaged or newer.
-    """
-    with reading(path) as connection:
-        meta, _ = get_settings(connection)
-        record = get_commit_record(connection)
-        return MetaView(
-            meta,
-            record.progress,
-            record.cell_counts,
-            record.tier_bytes,
-            record.cue_counts,
-            get_file_bytes(connection),
-        )
-
-
-def read_thumbnail(path: Path, pts_us: int) -> bytes | None:
-    """The WebP of the frame at a presentation time in microseconds, None where none is kept.
-
-    Raises:
-        UsageError: there is no such file.
-        MemoryFileError: it is not a memory, damaged or newer.
-    """
-    with reading(path) as connection:
-        return get_thumbnail(connection, pts_us)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = WriterLock(path)
+    try:
+        if path.exists() and read_placeholder(path) is None:
+            raise UsageError(
+                f"there is a memory {path} already",
+                hint="open it, or forget it first",
+                code="memory_exists",
+            )
+        with translated(path):
+            # A log of a memory that was removed would be replayed into this one.
+            remove_side_files(path)
+    except BaseException:
+        lock.release()
+        raise
+    return lock

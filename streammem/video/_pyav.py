@@ -25,6 +25,7 @@ from streammem.core.types import Channel, Cue, Floats, Pixels
 from streammem.video.container_facts import (
     clockwise,
     declared,
+    decoder_threads,
     frame_rate,
     frame_ticks,
     seconds,
@@ -209,7 +210,7 @@ class Pass:
         # Slice threads cost less processor time than frame threads, and an error is raised for the
         # packet that has it.
         context.thread_type = ThreadType.SLICE
-        context.thread_count = options.threads
+        context.thread_count = decoder_threads(options.threads)
         sparse = options.skip_nonref
         if sparse is None:
             rate_hz = frame_rate(self.track)

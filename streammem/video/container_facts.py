@@ -3,6 +3,7 @@
 The arguments are PyAV's objects, used by their attributes only, so this can be tested without it.
 """
 
+import os
 from typing import Any
 
 from streammem.core.types import StreamInfo, TrackInfo
@@ -108,3 +109,9 @@ def track_info(track: Any) -> TrackInfo:
         language=track.language or track.metadata.get("language"),
         title=track.metadata.get("title"),
     )
+
+
+def decoder_threads(asked: int) -> int:
+    """As many as asked, else as this process was told to keep to; 0 for one a core."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return asked or (int(told) if told.isdigit() else 0)

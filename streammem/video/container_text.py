@@ -71,6 +71,29 @@ def pick_subtitles(tracks: Sequence[Any], language: str | None) -> Any | None:
     return min(texts, key=rank)
 
 
+@dataclass(frozen=True, slots=True)
+class ContainerWords:
+    """What a container says right after it was opened, kept: reading on may change it.
+
+    It has what `metadata_of` asks of a container.
+    """
+
+    metadata: Mapping[str, str]
+    start_time: int | None
+    duration: int | None
+    marks: tuple[Mapping[str, Any], ...]
+
+    @classmethod
+    def of(cls, container: Any) -> "ContainerWords":
+        """Those of a container that was just opened."""
+        chapters = tuple(container.chapters())
+        return cls(dict(container.metadata), container.start_time, container.duration, chapters)
+
+    def chapters(self) -> tuple[Mapping[str, Any], ...]:
+        """Stretches with titles."""
+        return self.marks
+
+
 def metadata_of(container: Any, end_s: float | None) -> StreamMetadata:
     """The words of an opened container; what holds for all of it ends at `end_s`."""
     tags = {str(key).lower(): str(value) for key, value in container.metadata.items()}

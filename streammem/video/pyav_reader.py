@@ -9,7 +9,12 @@ from streammem.core.errors import SourceError
 from streammem.core.types import AudioChunk, Cue, Pixels
 from streammem.video import _pyav
 from streammem.video.container_facts import describe
-from streammem.video.container_text import StreamMetadata, metadata_of, pick_subtitles
+from streammem.video.container_text import (
+    ContainerWords,
+    StreamMetadata,
+    metadata_of,
+    pick_subtitles,
+)
 from streammem.video.first_picture import up_to_picture
 from streammem.video.identity import redact
 from streammem.video.protocols import plan_open
@@ -31,6 +36,9 @@ class PyAvReader(FrameReader):
         self._plan = plan_open(source)
         self._scaler = _pyav.Scaler()
         self._pass = _pyav.Pass(self._plan, self._shown, options, sound)
+        container = self._pass.container
+        self._said = ContainerWords.of(container)
+        self._has_text = pick_subtitles(container.streams.subtitles, None) is not None
         # The first pass is decoded up to its first picture here, which tells rotation and size and
         # that anything decodes at all; a read from the beginning continues it.
         pictures = self._pass.pictures()
@@ -84,11 +92,12 @@ class PyAvReader(FrameReader):
         """Titles, chapters, recording date and place, as the container has them."""
         info = self.info
         end_s = None if info.duration_s is None else info.start_s + info.duration_s
-        with closing(_pyav.open_container(self._plan, self._shown)) as container:
-            return metadata_of(container, end_s)
+        return metadata_of(self._said, end_s)
 
     def subtitles(self, language: str | None = None) -> Iterator[Cue]:
         """The events of the text track that fits best, without markup."""
+        if not self._has_text:
+            return
         start_s, end_s = self._range()
         with closing(_pyav.open_container(self._plan, self._shown)) as container:
             track = pick_subtitles(container.streams.subtitles, language)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,42 @@ def test_a_damaged_or_unwritable_journal_stops_nothing(tmp_path: Path, video: Pa
     assert nowhere.strike(mark_of(video), "signal 9") == 1
     assert nowhere.strike(mark_of(video), "signal 9") == 2
     assert nowhere.strikes(mark_of(video)) == (2, "signal 9")
+
+
+def test_an_entered_journal_writes_many_at_a_time_and_knows_them_before(
+    tmp_path: Path, video: Path
+) -> None:
+    """What it keeps back it says itself; others see it once it is written out, or left."""
+    library, done, mark = tmp_path / "library", done_file(tmp_path), mark_of(video)
+    marks = [replace(mark, path=f"{mark.path}{number}") for number in range(50)]
+    with BatchJournal(library) as journal:
+        journal.note_done(mark, "s", done, 1.0, 1.0)
+        for one in marks:
+            journal.note_done(one, "s", done, 1.0, 1.0)
+        assert BatchJournal(library).done(marks[-1], "s") is None
+        assert journal.done(marks[-1], "s") == done
+        assert BatchJournal(library).done(marks[0], "s") == done
+        journal.note_done(mark, "t", done, 1.0, 1.0)
+        assert journal.strike(mark, "signal 9") == 1
+        assert BatchJournal(library).strikes(mark) == (1, "signal 9")
+        journal.note_done(mark, "u", done, 1.0, 1.0)
+        assert journal.strikes(mark) == (0, "")
+        journal.note_done(mark, "v", done, 1.0, 1.0)
+
+    assert BatchJournal(library).done(mark, "v") == done
+
+
+def test_an_entered_journal_may_be_deleted(tmp_path: Path, video: Path) -> None:
+    """What was noted before is looked at again; what is noted then is known."""
+    library, done, mark = tmp_path / "library", done_file(tmp_path), mark_of(video)
+    with BatchJournal(library) as journal:
+        journal.note_done(mark, "s", done, 1.0, 1.0)
+        journal.write_out()
+        (library / JOURNAL_NAME).unlink()
+        assert journal.done(mark, "s") is None
+        journal.note_done(mark, "t", done, 1.0, 1.0)
+        journal.write_out()
+        assert BatchJournal(library).done(mark, "t") == done
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are Unicode")

@@ -289,3 +289,32 @@ def test_a_large_library_lists_quickly(library: LibraryFolder) -> None:
     started_at = time.perf_counter()
     assert len(library.entries()) == 301
     assert time.perf_counter() - started_at < 1.0
+
+
+def test_a_memory_that_is_being_begun_is_not_begun_twice(library: LibraryFolder) -> None:
+    """While its writer lives; a name that a dead one took means nothing."""
+    assert library.find_all("a" * 64) == []
+    path = library.path_of(library.claim("clip", "a" * 64))
+    assert library.find_all("a" * 64) == []
+    with MemoryWriter.draft(path, replace(META, fingerprint="a" * 64), plan_budget(BUDGET)) as new:
+        with pytest.raises(MemoryLockedError, match="is being written by"):
+            library.find_all("a" * 64)
+        assert library.find_all("b" * 64) == []
+        new.commit(Commit({"cells": b"x"}, DONE))
+        assert library.find_all("a" * 64) == ["clip"]
+    assert library.find_all("a" * 64) == ["clip"]
+
+
+def test_a_memory_in_the_place_of_another_is_found_by_its_own_source(
+    library: LibraryFolder,
+) -> None:
+    """Also by who knew the one before it, and in a library too large to read one by one."""
+    for number in range(20):
+        _remember(library, f"clip{number}", f"{number:064}")
+    assert library.find_all(f"{7:064}") == ["clip7"]
+    library.forget("clip7")
+    assert library.find_all(f"{7:064}") == []
+    _remember(library, "clip7", f"{8:064}")
+
+    assert library.find_all(f"{7:064}") == []
+    assert library.find_all(f"{8:064}") == ["clip7", "clip8"]

@@ -1,3 +1,4 @@
+import errno
 import os
 import shutil
 import sqlite3
@@ -625,3 +626,83 @@ def test_a_picture_charge_is_known_before_it_is_written(path: Path) -> None:
         writer.commit(Commit({}, Progress(), {n: os.urandom(n) for n in lengths}))
         grown = writer.file_bytes - before
     assert grown <= sum(thumbnail_charge(n, PLAN.page_bytes) for n in lengths) + 1024
+
+
+def test_the_file_of_a_draft_appears_whole_with_its_first_commit(path: Path) -> None:
+    """Nothing lies there before; what lies there then is what any other memory would hold."""
+    _write(path.with_name("other.smem"), _commit(1))
+    with MemoryWriter.draft(path, META, PLAN) as writer:
+        assert _names(path.parent) == ["clip.lock", "other.smem"]
+        commit = _commit(1)
+        writer.commit(commit)
+        assert read_memory(path).sections == commit.sections
+        assert writer.current() == replace(read_memory(path), sections=dict(commit.sections))
+        assert _names(path.parent) == ["clip.lock", "clip.smem", "other.smem"]
+
+    stored, other = read_memory(path), read_memory(path.with_name("other.smem"))
+    assert _names(path.parent) == ["clip.smem", "other.smem"]
+    assert (stored.meta, stored.plan, stored.progress) == (other.meta, other.plan, other.progress)
+    assert stored.file_bytes == path.stat().st_size == other.file_bytes
+    assert verify_memory(path).problems == ()
+
+
+def test_a_draft_goes_on_in_its_file(path: Path) -> None:
+    """A source that was longer than it said: further commits add to the first, and it is closed."""
+    with MemoryWriter.draft(path, META, PLAN) as writer:
+        for number in range(1, 6):
+            last = _commit(number, 60_000)
+            writer.commit(last)
+            assert read_memory(path).sections == last.sections
+        assert "clip.smem-wal" in _names(path.parent)
+
+    assert _names(path.parent) == ["clip.smem"]
+    assert _is_commit(path, 5)
+    assert read_memory(path).thumbnail_keys[0] == 2000
+    assert verify_memory(path).problems == ()
+
+
+def test_a_draft_that_ends_before_its_first_commit_leaves_nothing(path: Path) -> None:
+    """Whether it is closed or killed; the next one begins anew."""
+    MemoryWriter.draft(path, META, PLAN).close()
+    assert _names(path.parent) == []
+    done = _run(DRAFT_KILLED, str(path))
+    assert (done.returncode, done.stderr) == (9, "")
+    assert _names(path.parent) == ["clip.lock"]
+
+    with MemoryWriter.draft(path, META, PLAN) as writer:
+        writer.commit(_commit(1, 60_000))
+    with pytest.raises(UsageError, match="already"):
+        MemoryWriter.draft(path, META, PLAN)
+    assert _is_commit(path, 1)
+
+
+DRAFT_KILLED = """
+import os, sys
+sys.path.insert(0, {tests!r})
+from pathlib import Path
+from test_storage_memory_file import META, PLAN
+from streammem.storage.memory_file import MemoryWriter
+writer = MemoryWriter.draft(Path(sys.argv[1]), META, PLAN)
+os._exit(9)
+"""
+
+
+def test_a_draft_that_cannot_be_written_is_tried_again_with_the_next_commit(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk leaves no piece of a file behind, and the writer can go on."""
+    with MemoryWriter.draft(path, META, PLAN) as writer:
+        with monkeypatch.context() as patch:
+            patch.setattr("streammem.storage.schema.os.fsync", _no_space)
+            with pytest.raises(BudgetError, match="disk is full") as refusal:
+                writer.commit(_commit(1))
+        assert refusal.value.code == "disk_full"
+        assert _names(path.parent) == ["clip.lock"]
+        writer.commit(_commit(2, 60_000))
+
+    assert _is_commit(path, 2)
+    assert verify_memory(path).problems == ()
+
+
+def _no_space(_: int) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")

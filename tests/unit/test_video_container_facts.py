@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from streammem.video.container_facts import clock_s, clockwise, declared, frame_ticks
+from streammem.video.container_facts import (
+    clock_s,
+    clockwise,
+    declared,
+    decoder_threads,
+    frame_ticks,
+)
+from streammem.video.container_text import ContainerWords, metadata_of
 
 
 def container(name: str, *, duration: int | None, start: int = 0, audio: int = 0) -> Any:
@@ -73,3 +80,28 @@ def test_frame_ticks_round_down_as_demuxers_do():
     rates = {"average_rate": None, "time_base": Fraction(1, 1000)}
     assert frame_ticks(SimpleNamespace(guessed_rate=Fraction(30), **rates)) == 33
     assert frame_ticks(SimpleNamespace(guessed_rate=None, **rates)) == 0
+
+
+def test_a_decoder_keeps_to_the_threads_of_its_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless it was asked for others; where nobody said anything it chooses itself."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert (decoder_threads(0), decoder_threads(3)) == (0, 3)
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert (decoder_threads(0), decoder_threads(3)) == (2, 3)
+    monkeypatch.setenv("OMP_NUM_THREADS", "4,2")
+    assert decoder_threads(0) == 0
+
+
+def test_what_a_container_says_is_kept_as_it_was_when_it_was_opened() -> None:
+    """Reading on may change tags and lengths; the cues come from before."""
+    chapter = {"start": 0, "end": 5, "time_base": Fraction(1), "metadata": {"title": "One"}}
+    opened = SimpleNamespace(
+        metadata={"title": "A film"}, start_time=0, duration=9_000_000, chapters=lambda: [chapter]
+    )
+    fresh = metadata_of(opened, None)
+    kept = ContainerWords.of(opened)
+    opened.metadata["title"], opened.duration = "Another", 1
+
+    assert metadata_of(kept, None) == fresh
+    assert [cue.text for cue in fresh.cues] == ["title: A film", "One"]
+    assert metadata_of(opened, None) != fresh

@@ -27,9 +27,13 @@ from streammem.runtime.batch.wire import WorkerOrders
 # The least that Ray takes: what goes through it here is a few lines of text.
 _OBJECT_STORE_BYTES = 80 * 1024 * 1024
 _LISTEN_S = 1.0
+# Events wait so long at most for what else is to be told, the end of one source for the beginning
+# of the next, which may be here already: each telling is a way through the cluster.
+_EVENTS_WAIT_S, _NEXT_BEGINS_S = 0.05, 0.002
 _HEALTH_S = 0.5
 _KNOCK_S = 10.0
 _CLUSTER_DIED = 70
+_BROKEN = 70
 _OVER_LIMIT = 137
 _PARENT_GONE = 143
 # Taking up messages, handing out replies, being told to stop.
@@ -50,18 +54,31 @@ class ClusterOrders:
 
 
 class _Servant:
-    """A worker inside an actor; replies wait here until the bridge fetches them."""
+    """A worker inside an actor; replies wait here until the bridge fetches them.
+
+    Messages wait here, too: whatever the actor may do at once, sources are read one by one.
+    """
 
     def __init__(self, orders: str) -> None:
         read = WorkerOrders.from_json(orders)
         self._replies: queue.Queue[tuple[str, Any]] = queue.Queue()
+        self._messages: queue.Queue[str] = queue.Queue()
         self._stop = threading.Event()
         watch_memory(read.memory_limit_bytes, self._over_limit)
         self._servant = Servant(read, self._tell, self._stop.is_set)
+        threading.Thread(target=self._work, name="work", daemon=True).start()
 
     def serve(self, message: str) -> None:
-        """Carry out one message."""
-        self._servant.serve(json.loads(message))
+        """Carry out one message after those before it."""
+        self._messages.put(message)
+
+    def _work(self) -> None:
+        try:
+            while True:
+                self._servant.serve(json.loads(self._messages.get()))
+        finally:
+            # The batch replaces a worker that is gone, not one that says nothing any more.
+            os._exit(_BROKEN)
 
     def stop(self) -> None:
         """Let the running ingest commit and end."""
@@ -69,11 +86,13 @@ class _Servant:
 
     def replies(self) -> str:
         """The replies since the last call as JSON; waits a moment for the first."""
-        found = []
+        found: list[tuple[str, Any]] = []
+        waits_s = {"event": _EVENTS_WAIT_S, "result": _NEXT_BEGINS_S}
         try:
             found.append(self._replies.get(timeout=_LISTEN_S))
             while True:
-                found.append(self._replies.get_nowait())
+                wait_s = waits_s.get(found[-1][0], 0.0)
+                found.append(self._replies.get(timeout=wait_s))
         except queue.Empty:
             return json.dumps(found)
 

@@ -5,7 +5,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from streammem.core.batches import BatchOptions
 from streammem.core.errors import SourceError, StreamMemError
@@ -25,7 +26,10 @@ _SPEEDS = 50
 
 
 class Desk:
-    """Keeps the journal and the answers of one batch. Use it from one thread."""
+    """Keeps the journal and the answers of one batch. Use it from one thread.
+
+    Entered, it keeps the journal open and writes down what files became many at a time.
+    """
 
     def __init__(self, library: LibraryFolder, request: IngestRequest, options: BatchOptions):
         """Open both.
@@ -42,6 +46,27 @@ class Desk:
         self._encoder_id = _encoder_id(request)
         asked = {**asdict(request), "force": False, "encoder": self._encoder_id}
         self._request_digest = _digest(asked)
+
+    def __enter__(self) -> Self:
+        self._journal.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._journal.__exit__(kind, error, trace)
+
+    @property
+    def asks(self) -> bool:
+        """Whether questions are asked of each memory."""
+        return self._answers.asks
+
+    def rest(self) -> None:
+        """Nothing is to be done at the moment: write down what was kept back."""
+        self._journal.write_out()
 
     def quarantined(self, source: str, mark: FileMark | None) -> StreamMemError | None:
         """Why a file is not tried any more, None for one that is."""

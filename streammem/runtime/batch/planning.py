@@ -55,11 +55,12 @@ def plan_batch(named: Sequence[str], job: BatchJob, *, quick: bool) -> BatchPlan
     """
     desk = Desk(LibraryFolder(job.folder), job.request, job.options)
     found = [(source, mark_of(source)) for source in find_sources(named)]
-    waiting = [
-        _File(source, mark.size if mark else 0)
-        for source, mark in found
-        if mark is None or not desk.is_done(source, mark)
-    ]
+    with desk:
+        waiting = [
+            _File(source, mark.size if mark else 0)
+            for source, mark in found
+            if mark is None or not desk.is_done(source, mark)
+        ]
     looked = _looked_into(waiting, job.request, _LOOKED_INTO if quick else len(waiting))
     known = [file for file in looked if file.length_s is not None]
     video_s = _extrapolated(known, looked, waiting)

@@ -11,7 +11,6 @@ from streammem.core.config import AnswerConfig
 from streammem.core.errors import BudgetError, UsageError
 from streammem.core.requests import AskOptions
 from streammem.core.types import Answer
-from streammem.runtime.answering import wording_for
 from streammem.storage.memory_file import read_meta
 from streammem.storage.records import MetaView
 
@@ -49,6 +48,7 @@ class Asker:
         Raises:
             StreamMemError: as a question to this memory alone would.
         """
+        from streammem.runtime.answering import wording_for
         from streammem.runtime.asking import answer_question, open_memories
 
         options = self._options

@@ -25,6 +25,9 @@ _MORE_EVERY_S = 0.5
 # so many such losses without a result in between end the batch.
 _MAX_LOST_STARTS = 4
 _MAX_LOCKED = 8
+# Behind a file of at most this size the next one may wait at the worker, so that it goes from one
+# to the other without a word from here. Behind a larger one it could wait while others are idle.
+_SMALL_BYTES = 1024 * 1024
 
 More = Callable[[], Sequence[str]]
 
@@ -47,12 +50,14 @@ class _Task:
 class _Seat:
     """A worker, what it does, since when, and why it was ended, where the batch ended it.
 
-    `losses` is how many losses had been counted when it was hired.
+    `losses` is how many losses had been counted when it was hired, `ahead` what waits at the
+    worker behind `task`.
     """
 
     worker: Worker
     losses: int = 0
     task: _Task | None = None
+    ahead: _Task | None = None
     taken_at: float | None = None
     verdict: StreamMemError | None = None
 
@@ -90,17 +95,11 @@ class Schedule:
         """
         self._should_stop = should_stop
         self._offer(sources)
-        asked_at = 0.0
         try:
-            while not should_stop():
-                if more is not None and time.monotonic() - asked_at > _MORE_EVERY_S:
-                    self._offer(more())
-                    asked_at = time.monotonic()
-                self._fill()
-                if not self._busy() and not self._parked and more is None:
+            with self._desk:
+                if self._finished(more):
                     return self._sorted()
-                self._turn()
-            self._wind_down()
+                self._wind_down()
         finally:
             for seat in self._seats:
                 seat.worker.close()
@@ -112,6 +111,19 @@ class Schedule:
             hint="run the same command again to go on",
         )
         raise InterruptedRun(stop, results)
+
+    def _finished(self, more: More | None) -> bool:
+        """Work until every source has its result; False where it was stopped before."""
+        asked_at = 0.0
+        while not self._should_stop():
+            if more is not None and time.monotonic() - asked_at > _MORE_EVERY_S:
+                self._offer(more())
+                asked_at = time.monotonic()
+            self._fill()
+            if not self._busy() and not self._parked and more is None:
+                return True
+            self._turn()
+        return False
 
     def _offer(self, sources: Sequence[str]) -> None:
         for source in sources:
@@ -130,6 +142,7 @@ class Schedule:
         """Let the running sources commit."""
         self._waiting.clear()
         for seat in self._seats:
+            seat.ahead = None
             if seat.taken_at is None:
                 # It has nothing to commit, and may never take it up.
                 seat.task = None
@@ -144,6 +157,7 @@ class Schedule:
         try:
             worker, kind, content = self._inbox.get(timeout=_POLL_S)
         except queue.Empty:
+            self._desk.rest()
             self._unpark()
         else:
             seat = next((seat for seat in self._seats if seat.worker is worker), None)
@@ -154,7 +168,10 @@ class Schedule:
     def _fill(self) -> None:
         """Give every idle worker a task; hire as long as there are tasks and places."""
         for seat in self._seats:
-            if seat.task is None:
+            if seat.task is None and seat.ahead is not None:
+                seat.task, seat.ahead = seat.ahead, None
+                seat.taken_at = None
+            elif seat.task is None:
                 self._give(seat, self._next())
         while len(self._seats) < self._options.jobs:
             task = self._next()
@@ -163,15 +180,24 @@ class Schedule:
             seat = _Seat(self._crew.hire(self._inbox), self._losses)
             self._seats.append(seat)
             self._give(seat, task)
+        for seat in self._seats:
+            # As long as more wait than could be taken up, nobody is idle meanwhile.
+            if len(self._waiting) > len(self._seats) and self._may_hold_more(seat):
+                seat.ahead = self._next()
+                if seat.ahead is not None:
+                    _send(seat.worker, seat.ahead)
+
+    def _may_hold_more(self, seat: _Seat) -> bool:
+        """Whether a further source may wait at a worker behind the one it reads."""
+        if seat.ahead is not None or seat.verdict is not None or self._desk.asks:
+            return False
+        mark = seat.task.mark if seat.task is not None else None
+        return mark is not None and mark.size <= _SMALL_BYTES
 
     def _give(self, seat: _Seat, task: _Task | None) -> None:
         seat.task, seat.taken_at, seat.verdict = task, None, None
-        if task is None:
-            return
-        if task.result is not None:
-            seat.worker.send({"ask": task.result.memory_path, "questions": task.questions})
-        else:
-            seat.worker.send({"source": task.source})
+        if task is not None:
+            _send(seat.worker, task)
 
     def _next(self) -> _Task | None:
         """The next task that needs a worker; others get their results here."""
@@ -201,7 +227,7 @@ class Schedule:
 
     def _twin_at_work(self, task: _Task) -> bool:
         """Whether a worker is reading a file of the same content; it would become two memories."""
-        at_work = (seat.task for seat in self._seats)
+        at_work = (one for seat in self._seats for one in (seat.task, seat.ahead))
         twins = [one for one in at_work if one and one.mark and task.mark
                  and one.mark.size == task.mark.size]  # fmt: skip
         return bool(twins) and _identity(task) in map(_identity, twins)
@@ -292,6 +318,8 @@ class Schedule:
         self._seats.remove(seat)
         seat.worker.close()
         task = seat.task
+        if seat.ahead is not None:
+            self._waiting.appendleft(seat.ahead)
         if seat.taken_at is None or kind == "lost":
             # Workers that go together, with their machine or cluster, are one loss.
             if seat.losses == self._losses:
@@ -319,6 +347,13 @@ class Schedule:
             error = _crash(task, how) if task.mark is None else quarantine_error(task.source, how)
             self._on_event(BatchEvent("quarantined", task.source, error.message))
             self._finish(task, failed_result(task.source, error))
+
+
+def _send(worker: Worker, task: _Task) -> None:
+    if task.result is not None:
+        worker.send({"ask": task.result.memory_path, "questions": task.questions})
+    else:
+        worker.send({"source": task.source})
 
 
 def _identity(task: _Task) -> str:

@@ -11,18 +11,22 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from streammem.core.errors import Interrupted, StreamMemError
 from streammem.core.results import IngestEvent, IngestRequest, IngestResult
+from streammem.runtime import ingest  # noqa: F401  (loaded before a source is taken up)
 from streammem.runtime.batch.questions import Asker
 from streammem.runtime.batch.remote import fetched, is_remote
 from streammem.runtime.batch.wire import WorkerOrders, error_to_wire, result_to_wire
 from streammem.runtime.encoder_keeper import EncoderKeeper
 from streammem.runtime.many import failed_result, ingest_guarded
-from streammem.runtime.shards.holder import ShardHolder
 from streammem.storage.library import LibraryFolder
+
+if TYPE_CHECKING:
+    from streammem.runtime.shards.holder import ShardHolder
 
 Tell = Callable[[str, Any], None]
 _LOOK_S = 0.05
@@ -38,11 +42,21 @@ class Servant:
         self._should_stop = should_stop
         self._encoders = EncoderKeeper()
         self._asker = Asker(orders.asking, orders.answering)
-        self._holder = ShardHolder()
+
+    @cached_property
+    def _holder(self) -> "ShardHolder":
+        """Loaded when it is needed: most workers hold nothing, and begin sooner."""
+        from streammem.runtime.shards.holder import ShardHolder
+
+        return ShardHolder()
 
     def serve(self, message: Mapping[str, Any]) -> None:
         """Do what a message says and tell what came of it."""
         self._tell("taken", None)
+        if self._should_stop():
+            # It had waited here behind the one that was stopped.
+            self._tell("interrupted", error_to_wire(Interrupted("stopped before it began")))
+            return
         if "ask" in message:
             self._ask(Path(message["ask"]), message["questions"])
             return
