@@ -63,7 +63,11 @@ class _Link:
             time.sleep(_TOLD_WITHIN_S)
             if self._untold:
                 with self._replying:
-                    self._replies.flush()
+                    try:
+                        self._replies.flush()
+                    except BrokenPipeError:
+                        # The parent is gone; the end of its messages ends this process.
+                        return
                     self._untold = False
 
     def over_limit(self, peak_bytes: int) -> None:

@@ -88,18 +88,26 @@ class Running:
         found = psutil.Process(self.process.pid).children(recursive=True)
         return [one for one in found if _says(one, sign)]
 
-    def kill_a_reader(self, spared: set[str], sign: str = "streammem.runtime.worker") -> str:
+    def kill_a_reader(
+        self,
+        spared: set[str],
+        sign: str = "streammem.runtime.worker",
+        *,
+        announced: bool = False,
+    ) -> str:
         """Kill a worker that reads a video which is not spared, and say which video that was.
 
-        One between two videos would lose nothing.
+        One between two videos would lose nothing. With `announced` only a reader of a video that
+        is known to be begun: through a cluster, word of that may come after the end of the reader.
         """
         while True:
+            begun = {one["source"] for one in self.events if one["event"] == "started"}
             for worker in self.workers(sign):
                 # Held still, it cannot finish between the look and the kill; it may have before.
                 with suppress(psutil.NoSuchProcess):
                     worker.suspend()
                     videos = {one.path for one in worker.open_files() if one.path.endswith(".mp4")}
-                    if wanted := videos - spared:
+                    if wanted := (videos & begun if announced else videos) - spared:
                         worker.kill()
                         return wanted.pop()
                     worker.resume()

@@ -25,7 +25,7 @@ VIDEOS = 6
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six videos long enough to be killed in, one file that is none, and two questions."""
-    folder = render_folder(tmp_path_factory.mktemp("engines") / "in", VIDEOS, 40.0)
+    folder = render_folder(tmp_path_factory.mktemp("engines") / "in", VIDEOS, 120.0)
     (folder / "bad.mp4").write_bytes(bytes(range(256)) * 8)
     os.utime(folder / "bad.mp4", (1.6e9, 1.6e9))
     (folder.parent / "ask.txt").write_text("when is the screen red?\nis there a dog?\n")
@@ -70,8 +70,9 @@ def test_each_engine_survives_what_is_killed_and_ends_like_one_process(
     )
     try:
         batch.until(lambda e: e["event"] == "started")
-        struck = batch.kill_a_reader(set(), SIGN[engine])
-        batch.until(lambda e: e["event"] == "item_done")
+        struck = batch.kill_a_reader(set(), SIGN[engine], announced=True)
+        # Else the raylet's end may be seen before the worker's.
+        batch.until(lambda e: e["event"] == "retried")
         listening = listening_addresses(batch)
         for raylet in batch.workers("/raylet/raylet "):
             raylet.kill()
