@@ -83,8 +83,8 @@ def main() -> None:
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     link = _Link(replies)
-    watch_memory(orders.memory_limit_bytes, link.over_limit)
-    servant = Servant(orders, link.send, link.stop.is_set)
+    look = watch_memory(orders.memory_limit_bytes, link.over_limit)
+    servant = Servant(orders, link.send, link.stop.is_set, look)
     while True:
         servant.serve(link.next_message())
 

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -129,12 +130,16 @@ def test_a_cluster_that_is_not_there_is_named_at_once(videos: Path, tmp_path: Pa
 
 def listening_addresses(batch: Running) -> set[str]:
     """Where the processes of a batch accept connections."""
-    return {
-        connection.laddr.ip.removeprefix("::ffff:")
-        for one in psutil.Process(batch.process.pid).children(recursive=True)
-        for connection in one.net_connections(kind="inet")
-        if connection.status == psutil.CONN_LISTEN
-    }
+    found: set[str] = set()
+    for one in psutil.Process(batch.process.pid).children(recursive=True):
+        # One that has ended meanwhile accepts nothing.
+        with suppress(psutil.NoSuchProcess):
+            found |= {
+                connection.laddr.ip.removeprefix("::ffff:")
+                for connection in one.net_connections(kind="inet")
+                if connection.status == psutil.CONN_LISTEN
+            }
+    return found
 
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[bytes]:

@@ -43,7 +43,7 @@ class Hand:
 
     def __init__(self, crew: Crew, inbox: "queue.Queue[Reply]", *, lost: bool) -> None:
         self._inbox, self._lost = inbox, lost
-        self._servant = Servant(crew.orders, self._tell, lambda: False)
+        self._servant = Servant(crew.orders, self._tell, lambda: False, lambda: True)
 
     def send(self, message: dict[str, Any]) -> None:
         """Serve it, or be lost with all others over it."""
@@ -217,7 +217,7 @@ def test_a_file_that_waits_when_all_is_stopped_is_not_begun(tmp_path: Path) -> N
     )
     video = tmp_path / "clip.mp4"
     render(video, 1, 1.0)
-    Servant(orders, lambda kind, content: told.append((kind, content)), lambda: True).serve(
+    Servant(orders, lambda kind, content: told.append((kind, content)), lambda: True, bool).serve(
         {"source": str(video)}
     )
 

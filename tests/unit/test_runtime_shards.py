@@ -68,7 +68,7 @@ class Hand:
 
     def __init__(self, crew: Here, inbox: "queue.Queue[Reply]") -> None:
         self._crew, self._inbox = crew, inbox
-        self._servant = Servant(crew.orders, self._tell, lambda: False)
+        self._servant = Servant(crew.orders, self._tell, lambda: False, lambda: True)
 
     def send(self, message: dict[str, Any]) -> None:
         """Serve it, unless this worker is to be lost over it."""

@@ -64,8 +64,8 @@ class _Servant:
         self._replies: queue.Queue[tuple[str, Any]] = queue.Queue()
         self._messages: queue.Queue[str] = queue.Queue()
         self._stop = threading.Event()
-        watch_memory(read.memory_limit_bytes, self._over_limit)
-        self._servant = Servant(read, self._tell, self._stop.is_set)
+        look = watch_memory(read.memory_limit_bytes, self._over_limit)
+        self._servant = Servant(read, self._tell, self._stop.is_set, look)
         threading.Thread(target=self._work, name="work", daemon=True).start()
 
     def serve(self, message: str) -> None:

@@ -35,8 +35,15 @@ _LOOK_S = 0.05
 class Servant:
     """Carries out the messages of a batch, one after the other; models are loaded once."""
 
-    def __init__(self, orders: WorkerOrders, tell: Tell, should_stop: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        orders: WorkerOrders,
+        tell: Tell,
+        should_stop: Callable[[], bool],
+        look_at_memory: Callable[[], object],
+    ) -> None:
         self._orders = orders
+        self._look_at_memory = look_at_memory
         self._library = LibraryFolder(Path(orders.folder))
         self._tell = tell
         self._should_stop = should_stop
@@ -80,6 +87,8 @@ class Servant:
             result = failed_result(source, error)
         except Exception as error:  # noqa: BLE001  (one source must not end the worker)
             result = _unexpected(source, error)
+        # A peak between two looks would be blamed on the next source.
+        self._look_at_memory()
         self._tell("result", result_to_wire(result))
 
     def _ingest(self, source: str, request: IngestRequest, shown: str | None) -> IngestResult:
@@ -115,17 +124,26 @@ def _unexpected(source: str, error: Exception) -> IngestResult:
     return failed_result(source, StreamMemError(f"{type(error).__name__}: {error}"))
 
 
-def watch_memory(limit_bytes: int | None, exceeded: Callable[[int], None]) -> None:
-    """Call `exceeded` from a thread once this process has ever held more than `limit_bytes`."""
+def watch_memory(limit_bytes: int | None, exceeded: Callable[[int], None]) -> Callable[[], bool]:
+    """Call `exceeded` from a thread once this process has ever held more than `limit_bytes`.
+
+    What is returned looks at once, too, and says whether the process is within its limit.
+    """
     if limit_bytes is None:
-        return
+        return lambda: True
+
+    def within() -> bool:
+        peak = peak_rss_bytes()
+        if peak > limit_bytes:
+            exceeded(peak)
+        return peak <= limit_bytes
 
     def look() -> None:
-        while (peak := peak_rss_bytes()) <= limit_bytes:
+        while within():
             time.sleep(_LOOK_S)
-        exceeded(peak)
 
     threading.Thread(target=look, name="memory", daemon=True).start()
+    return within
 
 
 def peak_rss_bytes() -> int:
