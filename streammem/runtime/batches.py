@@ -1,8 +1,8 @@
 """The overlapping half of the pipeline: frames are decoded and encoded in threads of their own.
 
 Two bounded queues connect reader, encoder and the writing loop; a stream that ends within its first
-batch needs neither. Batches align to the absolute
-index of sampled frames, so that a resumed run forms the same batches as an undisturbed one.
+batch needs neither. Batches align to the absolute index of sampled frames, so that a resumed run
+forms the same batches as an undisturbed one.
 """
 
 import queue
