@@ -1,7 +1,7 @@
 """The encoder that ships with streammem: nouns learned by a small network, colours measured."""
 
 import os
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final
 
 import numpy as np
@@ -87,7 +87,7 @@ class EmbeddedEncoder(Encoder):
     def encode_images(self, pixels: Pixels) -> FrameFeatures:
         """Embeddings `[B D]` and a 6 x 6 grid of tokens `[B 36 D]` in the same space."""
         check_pictures(pixels)
-        learned = self._tower.start(fit(pixels, self._preprocessing))
+        learned = self._tower.start(pixels, partial(fit, wanted=self._preprocessing))
         measured = self._measured.encode_images(pixels)
         assert measured.tokens is not None
         whole, tokens = learned()

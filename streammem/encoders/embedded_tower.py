@@ -47,12 +47,14 @@ class ImageTower:
 
     def encode(self, fitted: Pixels) -> tuple[Floats, Floats]:
         """Unit embeddings `[B D]` and unit tokens `[B P D]` of uint8 `[B 3 S S]`."""
-        return self.start(fitted)()
+        return self.start(fitted, lambda part: part)()
 
-    def start(self, fitted: Pixels) -> Callable[[], tuple[Floats, Floats]]:
-        """The same in the background; the result waits for it."""
-        parts = np.array_split(fitted, min(self._threads, len(fitted)))
-        running = [self._pool.submit(self._encode_part, part) for part in parts]
+    def start(
+        self, pictures: Pixels, fit: Callable[[Pixels], Pixels]
+    ) -> Callable[[], tuple[Floats, Floats]]:
+        """The same in the background, of pictures that `fit` makes fit; the result waits for it."""
+        parts = np.array_split(pictures, min(self._threads, len(pictures)))
+        running = [self._pool.submit(self._encode_part, part, fit) for part in parts]
 
         def finish() -> tuple[Floats, Floats]:
             found = [each.result() for each in running]
@@ -65,10 +67,10 @@ class ImageTower:
         """End the threads."""
         self._pool.shutdown()
 
-    def _encode_part(self, fitted: Pixels) -> tuple[Floats, Floats]:
+    def _encode_part(self, part: Pixels, fit: Callable[[Pixels], Pixels]) -> tuple[Floats, Floats]:
         torch = self._torch
         with torch.inference_mode():
-            pictures = torch.from_numpy(np.ascontiguousarray(fitted)).float()
+            pictures = torch.from_numpy(np.ascontiguousarray(fit(part))).float()
             values = (pictures * self._scale + self._shift).contiguous(
                 memory_format=torch.channels_last
             )

@@ -1,15 +1,18 @@
 """The training code that ships beside the weights: what it writes is what the runtime reads."""
 
 import importlib
+import io
 import json
 import subprocess
 import sys
+import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from streammem.encoders.embedded_tower import ImageTower
 from streammem.encoders.manifest import read_manifest
@@ -18,8 +21,8 @@ from tests.unit._leaning_tokens import leaning_tokens, unit
 MODEL = Path(__file__).resolve().parents[2] / "models" / "embedded-v1"
 TRAIN = MODEL / "train"
 MODULES = (
-    "student", "picture_words", "words", "pictures", "teachers", "views", "patches", "halves",
-    "optimiser", "train", "export",
+    "student", "picture_words", "words", "pictures", "teachers", "things", "views", "patches",
+    "halves", "optimiser", "train", "export",
 )  # fmt: skip
 SHIPPED_LIMIT_BYTES = 12 * 1024 * 1024
 
@@ -106,17 +109,6 @@ def test_a_box_outside_the_crop_is_not_shown(training):
     assert not tokens.any()
 
 
-def test_a_mosaic_has_the_targets_of_its_quarters_in_their_places(training):
-    """Four views of 6 x 6 tokens become one of the same size."""
-    tokens = torch.arange(4.0).reshape(4, 1, 1).expand(4, 36, 1)
-    grid = training["train"]._mosaic_grid(tokens)[0].reshape(6, 6)
-
-    assert grid[0, 0] == 0
-    assert grid[0, 5] == 1
-    assert grid[5, 0] == 2
-    assert grid[5, 5] == 3
-
-
 def _marked_batch(views: int, grid: int) -> dict[str, torch.Tensor]:
     """Views whose pixels, maps and boxes all say which view and token they are of."""
     marks = torch.arange(views * grid * grid, dtype=torch.uint8).reshape(views, grid, grid)
@@ -125,11 +117,22 @@ def _marked_batch(views: int, grid: int) -> dict[str, torch.Tensor]:
         "pixels": pixels[:, None].expand(-1, 3, -1, -1).contiguous(),
         "map": marks.flatten(1)[..., None].expand(-1, -1, 5).to(torch.float16).contiguous(),
         "token_boxes": marks.flatten(1)[..., None].expand(-1, -1, 2).contiguous(),
+        "thing_pixels": torch.full((views, 3, 9, 9), 200, dtype=torch.uint8),
+        "thing_map": torch.full((views, 5), 200, dtype=torch.float16),
+        "thing_boxes": torch.full((views, 2), 200, dtype=torch.uint8),
     }
 
 
-def test_pieces_move_pixels_maps_and_boxes_together(training):
+def _only(patches, monkeypatch, kind: str) -> None:
+    """Lay pieces of one kind alone."""
+    shares = {"cut": (0.0, 0.0), "small": (0.0, 1.0), "thing": (1.0, 0.0)}
+    for name, share in zip(("THINGS", "SMALL"), shares[kind], strict=True):
+        monkeypatch.setattr(patches, name, share)
+
+
+def test_pieces_move_pixels_maps_and_boxes_together(training, monkeypatch):
     """Every token's target must be that of the pixels under it, patched or not."""
+    _only(training["patches"], monkeypatch, "cut")
     batch = _marked_batch(8, 4)
 
     laid, pieces = training["patches"].lay_pieces(batch, _generator(1))
@@ -145,8 +148,9 @@ def test_pieces_move_pixels_maps_and_boxes_together(training):
     assert (pieces.shares <= training["patches"].LARGEST).all()
 
 
-def test_a_piece_says_what_it_shows(training):
+def test_a_piece_says_what_it_shows(training, monkeypatch):
     """The mean of the teacher's map and the surest boxes over the piece, for the whole's target."""
+    _only(training["patches"], monkeypatch, "cut")
     batch = _marked_batch(8, 4)
 
     laid, pieces = training["patches"].lay_pieces(batch, _generator(2))
@@ -156,6 +160,100 @@ def test_a_piece_says_what_it_shows(training):
 
         assert pieces.maps[place, 0] == pytest.approx(float(values.mean()), rel=1e-3)
         assert pieces.boxes[place, 0] == pytest.approx(float(values.max()) / 255, rel=1e-3)
+
+
+def test_a_view_made_small_keeps_its_mean_and_its_surest_boxes(training, monkeypatch):
+    """What lies over a view is all of another one, a half or a quarter as wide."""
+    _only(training["patches"], monkeypatch, "small")
+    batch = _marked_batch(8, 4)
+
+    laid, pieces = training["patches"].lay_pieces(batch, _generator(1))
+
+    assert set((pieces.shares * 16).tolist()) <= {1.0, 4.0}
+    for place, row in enumerate(range(5, 8)):
+        whole = batch["map"][row - 3][:, 0].float()
+        changed = (laid["map"][row] != batch["map"][row])[:, 0]
+        under = laid["pixels"][row, 0].reshape(4, 8, 4, 8).float().mean((1, 3)).flatten()
+        assert changed.sum() == pieces.shares[place] * 16
+        assert pieces.maps[place, 0] == pytest.approx(float(whole.mean()), abs=0.1)
+        assert pieces.boxes[place, 0] == pytest.approx(float(whole.max()) / 255, rel=1e-3)
+        assert torch.allclose(under, laid["map"][row][:, 0].float(), atol=1.0)
+
+
+def test_a_thing_is_laid_over_whole_tokens(training, monkeypatch):
+    """Its pixels, its map and its class are in the same tokens, at most half of each side."""
+    _only(training["patches"], monkeypatch, "thing")
+
+    laid, pieces = training["patches"].lay_pieces(_marked_batch(8, 4), _generator(3))
+
+    under = laid["pixels"].reshape(8, 3, 4, 8, 4, 8)[:, 0, :, 4, :, 4].flatten(1)
+    things = under[-len(pieces) :] == 200
+    assert set(things.sum(1).tolist()) <= {1, 2, 4}
+    assert torch.equal(laid["map"][-len(pieces) :, :, 0] == 200, things)
+    assert torch.equal(laid["token_boxes"][-len(pieces) :, :, 0] == 200, things)
+    assert (pieces.maps == 200).all()
+    assert torch.allclose(pieces.boxes, torch.tensor(200 / 255))
+
+
+def test_rare_things_are_drawn_more_often_than_they_are_there(training, tmp_path):
+    """Nine of one class and one of another are drawn three to one."""
+    things = training["things"]
+    kinds = np.array([0] * 9 + [41])
+    np.savez(
+        tmp_path / "things.npz",
+        pixels=np.zeros((10, 4, 4, 3), np.uint8),
+        features=np.zeros((10, 5), np.float16),
+        sure=np.full(10, 0.8, np.float32),
+        kinds=kinds,
+    )
+    held, rng = things.Things(tmp_path), np.random.default_rng(5)
+
+    drawn = [int(held.drawn(rng).boxes.argmax()) for _ in range(400)]
+
+    assert 0.18 < drawn.count(41) / 400 < 0.32
+    assert held.drawn(rng).boxes.max() == 204
+
+
+def test_the_detector_puts_its_box_where_the_thing_is(training, shared):
+    """A motorcycle in the lower right quarter of a grey picture, boxed there and not elsewhere."""
+    pytest.importorskip("onnxruntime")
+    with tarfile.open(shared / "train" / "images-00.tar") as archive:
+        held = archive.extractfile("00013.jpg")
+        assert held is not None
+        thing = Image.open(io.BytesIO(held.read())).convert("RGB").resize((160, 120))
+    canvas = Image.new("RGB", (320, 240), (128, 128, 128))
+    canvas.paste(thing, (160, 120))
+
+    boxes = training["teachers"].Detector(shared / "weights")(np.asarray(canvas))
+
+    left, top, right, bottom, sure, kind = boxes[boxes[:, 4].argmax()]
+    assert training["picture_words"].COCO_NAMES[int(kind)] == "motorcycle"
+    assert sure > 0.5
+    assert 0.48 < left < 0.6
+    assert 0.48 < top < 0.65
+    assert min(right, bottom) > 0.85
+
+
+@pytest.mark.parametrize(("grid", "sides"), [(4, (2, 4)), (6, (2, 3))])
+def test_a_mosaic_has_the_targets_of_its_views_in_their_places(training, grid, sides):
+    """Of one mark a view, the pixels, the maps and the boxes of every place say the same."""
+    views = 32
+    marks = torch.arange(views, dtype=torch.float32)
+    batch = {
+        "map": marks[:, None, None].expand(-1, grid * grid, 5),
+        "token_boxes": marks.to(torch.uint8)[:, None, None].expand(-1, grid * grid, 2),
+    }
+    pixels = marks[:, None, None, None].expand(-1, 3, 12 * grid, 12 * grid)
+
+    found = training["patches"].mosaics(batch, pixels)
+
+    assert tuple(each.views_each for each in found) == tuple(side**2 for side in sides)
+    for side, each in zip(sides, found, strict=True):
+        cells = each.pixels.reshape(len(each), 3, grid, 12, grid, 12)[:, 0, :, 5, :, 5].flatten(1)
+        corners = each.maps[..., 0].reshape(-1, grid, grid)[:, :: grid // side, :: grid // side]
+        assert torch.equal(each.maps[..., 0], cells)
+        assert torch.equal(each.boxes[..., 0].float(), cells)
+        assert torch.equal(corners.flatten(1), each.of_views(marks))
 
 
 def _squares(student, batch, _rng) -> dict[str, torch.Tensor]:

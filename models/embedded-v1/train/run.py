@@ -15,6 +15,7 @@ from pathlib import Path
 from detect import detect
 from finish import finish
 from pictures import decode_pictures
+from things import cut_out
 from train import Plan, train
 
 
@@ -36,6 +37,7 @@ def main() -> None:
     )
     digests = decode_pictures(options.pictures, options.work)
     detect(options.work, options.teachers)
+    cut_out(options.work, options.teachers)
     record = {"plan": asdict(plan), "pictures": digests}
     (options.work / "run.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
     train(options.work, options.teachers, plan)

@@ -17,6 +17,7 @@ MAP_CHANNELS = 1280
 # Scale and zero point of the feature map's code.
 MAP_CODE = (0.0235294122248888, -128)
 _DETECTOR_SIZE_PX = 416
+_STRIDES_PX = (8, 16, 32)
 _PADDING = 114
 
 Floats = NDArray[np.float32]
@@ -92,6 +93,7 @@ class Detector:
             str(weights / DETECTOR), options, providers=["CPUExecutionProvider"]
         )
         self._input = self._session.get_inputs()[0].name
+        self._cells, self._strides = _cells()
 
     def __call__(self, pixels: Pixels, threshold: float = 0.2) -> Floats:
         """Boxes `[N 6]`: x0, y0, x1, y1 as shares of width and height, score, class."""
@@ -107,14 +109,27 @@ class Detector:
         classes = scores.argmax(axis=1)
         best = scores.max(axis=1)
         rows = np.flatnonzero(best > threshold)
-        half = found[rows, 2:4] / 2
-        low, high = found[rows, :2] - half, found[rows, :2] + half
+        # The network says where a box's middle is within its cell, and its size in powers of e.
+        middle = (found[rows, :2] + self._cells[rows]) * self._strides[rows]
+        half = np.exp(found[rows, 2:4]) * self._strides[rows] / 2
+        low, high = middle - half, middle + half
         size = np.array([width, height], np.float32) * scale
         boxes = np.concatenate([np.clip(low / size, 0, 1), np.clip(high / size, 0, 1)], axis=1)
         kept = _suppress(boxes, best[rows], classes[rows])
         return np.concatenate(
             [boxes[kept], best[rows][kept, None], classes[rows][kept, None]], axis=1
         ).astype(np.float32)
+
+
+def _cells() -> tuple[Floats, Floats]:
+    """Columns and rows of all cells `[N 2]`, finest grid first, and their strides `[N 1]`."""
+    cells, strides = [], []
+    for stride in _STRIDES_PX:
+        side = _DETECTOR_SIZE_PX // stride
+        rows, columns = np.divmod(np.arange(side * side), side)
+        cells.append(np.stack([columns, rows], axis=1))
+        strides.append(np.full((side * side, 1), stride))
+    return np.concatenate(cells).astype(np.float32), np.concatenate(strides).astype(np.float32)
 
 
 def _suppress(boxes: Floats, scores: Floats, classes: NDArray[np.int64]) -> list[int]:

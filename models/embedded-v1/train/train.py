@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from halves import HALVES, Halves, keep_memory
 from optimiser import Orthogonal
-from patches import lay_pieces
+from patches import lay_pieces, mosaics
 from picture_words import COCO_NAMES
 from student import DIM, Student
 from teachers import MAP_CHANNELS, Classifier
@@ -30,8 +30,6 @@ CLASSES = 1000
 MEAN = (0.48, 0.45, 0.41)
 STD = (0.27, 0.26, 0.27)
 TOKENS_FOR_CONCEPTS = 3
-# How many mosaics of four views are added to a batch, as shares of it.
-MOSAICS = 0.125
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,49 +135,40 @@ def losses(
     in_short = torch.autocast("cpu", torch.bfloat16)
     presence_of, presence_of_parts = in_short(targets.presence), in_short(targets.presence_of_parts)
     views = len(batch["pixels"])
-    quarters = int(MOSAICS * views) * 4
     pixels = scaled(relit(batch["pixels"], rng))
+    tiled = mosaics(batch, pixels)
     with in_short:
-        said = student(torch.cat([pixels, _mosaic(pixels[:quarters])]))
+        said = student(torch.cat([pixels, *(each.pixels for each in tiled)]))
     teacher_map = batch["map"].float()
+    maps = torch.cat([teacher_map, *(each.maps for each in tiled)])
+    boxes = torch.cat([batch["token_boxes"], *(each.boxes for each in tiled)]).float() / 255
     with in_short:
-        token_truth = targets.token_logits(teacher_map).float().softmax(-1)
+        token_truth = targets.token_logits(maps).float().softmax(-1)
         piece_truth = targets.token_logits(pieces.maps).float().softmax(-1)
     truth = batch["logits"].softmax(-1)
-    boxes = batch["token_boxes"].float() / 255
-    mosaic_truth, mosaic_boxes = (
-        _mosaic_grid(token_truth[:quarters]),
-        _mosaic_grid(boxes[:quarters]),
-    )
     mixed = truth.clone()
     mixed[-len(pieces) :].lerp_(piece_truth, pieces.shares[:, None])
     parts = {"whole": _cross(student.class_logits(said["whole"][:views]), mixed)}
-    parts["tokens"] = 0.5 * _cross(
-        student.class_logits(said["tokens"]), torch.cat([token_truth, mosaic_truth])
-    )
+    parts["tokens"] = 0.5 * _cross(student.class_logits(said["tokens"]), token_truth)
     guess = functional.relu(said["map"][:views].float())
     parts["map"] = 1.0 * functional.mse_loss(guess, teacher_map) / teacher_map.var().clamp_min(1e-3)
     presence, known = presence_of(truth, batch["whole_boxes"], batch["words"])
     _add_pieces(presence, known, presence_of_parts(piece_truth, pieces.boxes))
-    parts["concepts"] = 0.1 * _presence(
-        student.concept_logits(said["whole"][:views]), presence, known
-    )
-    # A mosaic shows what its quarters show.
-    four = presence[:quarters].reshape(-1, 4, presence.shape[1])
-    certain = known[:quarters].reshape(-1, 4, presence.shape[1]).all(1)
-    parts["mosaics"] = 0.02 * _presence(
-        student.concept_logits(said["whole"][views:]), four.amax(1), certain
-    )
+    logits = student.concept_logits(said["whole"])
+    parts["concepts"] = 0.1 * _presence(logits[:views], presence, known)
+    # A mosaic shows what its views show.
+    shown = torch.cat([each.of_views(presence).amax(1) for each in tiled])
+    certain = torch.cat([each.of_views(known).all(1) for each in tiled])
+    parts["mosaics"] = 0.02 * _presence(logits[views:], shown, certain)
     picked = torch.randint(
         teacher_map.shape[1], (len(said["tokens"]), TOKENS_FOR_CONCEPTS), generator=rng
     )
-    all_truth, all_boxes = torch.cat([token_truth, mosaic_truth]), torch.cat([boxes, mosaic_boxes])
     rows = torch.arange(len(picked))[:, None]
     presence, known = presence_of_parts(
-        all_truth[rows, picked].flatten(0, 1), all_boxes[rows, picked].flatten(0, 1)
+        token_truth[rows, picked].flatten(0, 1), boxes[rows, picked].flatten(0, 1)
     )
     logits = student.concept_logits(said["tokens"][rows, picked].flatten(0, 1))
-    shown = in_short(targets.detected_in_parts)(all_truth, all_boxes)
+    shown = in_short(targets.detected_in_parts)(token_truth, boxes)
     logits_of_detected = student.concept_logits(said["tokens"], targets.detected)
     each = functional.binary_cross_entropy_with_logits(logits_of_detected, shown, reduction="none")
     parts["detected"] = 0.1 * each.sum(-1).mean()
@@ -201,23 +190,6 @@ def scaled(pixels: torch.Tensor) -> torch.Tensor:
     mean = torch.tensor(MEAN).reshape(1, 3, 1, 1)
     std = torch.tensor(STD).reshape(1, 3, 1, 1)
     return pixels.sub(mean).div_(std).contiguous(memory_format=torch.channels_last)
-
-
-def _mosaic(pixels: torch.Tensor) -> torch.Tensor:
-    half = functional.avg_pool2d(pixels, 2)
-    first, second, third, fourth = half.reshape(-1, 4, *half.shape[1:]).unbind(1)
-    rows = [torch.cat(pair, dim=3) for pair in ((first, second), (third, fourth))]
-    return torch.cat(rows, dim=2).contiguous(memory_format=torch.channels_last)
-
-
-def _mosaic_grid(tokens: torch.Tensor) -> torch.Tensor:
-    """Targets `[4N P C]` of views as those of mosaics `[N P C]`."""
-    count, places, width = tokens.shape
-    side = math.isqrt(places) // 2
-    half = tokens.reshape(count // 4, 4, side, 2, side, 2, width).amax(dim=(3, 5))
-    first, second, third, fourth = half.unbind(1)
-    rows = [torch.cat(pair, dim=2) for pair in ((first, second), (third, fourth))]
-    return torch.cat(rows, dim=1).flatten(1, 2)
 
 
 def _cross(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:

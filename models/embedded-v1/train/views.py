@@ -20,6 +20,7 @@ from pictures import DRAWS, PictureStore
 from PIL import Image, ImageFilter
 from student import GRID, IMAGE_SIZE_PX
 from teachers import CLASSIFIER_SIZE_PX, MAP_CHANNELS, MAP_CODE, MAP_SIDE, Classifier
+from things import CERTAIN, Thing, Things
 from words import Vocabulary, build_vocabulary
 
 Floats = NDArray[np.float32]
@@ -27,13 +28,11 @@ Pixels = NDArray[np.uint8]
 # A box counts as shown when this share of it is inside the crop, and as in a token when this
 # share of the smaller of the two is common.
 _SHOWN, _IN_TOKEN = 0.4, 0.35
-# Detections above this are taken for certain.
-_CERTAIN = 0.75
 UNKNOWN = 255
 SMALL_GRID = 4
 # How many crops of a picture there are: laps take them in turn, so that the teacher looks at each
 # only once.
-CROPS = 2
+CROPS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +69,7 @@ class Views(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
         )
         held = np.load(work / "boxes.npz")
         self._boxes, self._box_starts = held["boxes"], held["starts"]
+        self._things = None if self._fixed else Things(work)
         self._teacher: Classifier | None = None
         self._scale, self._zero = MAP_CODE
         stem = f"taught-{split}-{seed}"
@@ -84,7 +84,7 @@ class Views(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
         return len(self._order)
 
     def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
-        """The degraded view, and targets: logits, feature map, boxes by token, label words."""
+        """A degraded view, its targets (logits, map, boxes by token, label words), and a thing."""
         rng = np.random.default_rng((self._seed, number))
         lap, place = divmod(number, len(self._order))
         if not self._fixed:
@@ -106,7 +106,7 @@ class Views(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
         whole, tokens = _boxes_in(boxes, crop, grid)
         clean = _cut(pixels, crop, side)
         seen = clean if self._fixed else _degraded(clean, rng)
-        return {
+        item = {
             "pixels": torch.from_numpy(np.ascontiguousarray(seen.transpose(2, 0, 1))),
             "logits": torch.from_numpy(logits),
             "map": pooled.to(torch.float16),
@@ -114,6 +114,7 @@ class Views(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
             "token_boxes": torch.from_numpy(tokens),
             "words": torch.from_numpy(self._words(picture.set, picture.label)),
         }
+        return item if self._things is None else item | _to_lay(self._things.drawn(rng))
 
     def _taught(
         self, seen: "_Taught", place: int, pixels: Pixels, crop: Box
@@ -137,6 +138,15 @@ class Views(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
             elif word in PLACE_WORDS and set_name not in OBJECT_SETS:
                 known[place] = UNKNOWN
         return known
+
+
+def _to_lay(thing: Thing) -> dict[str, torch.Tensor]:
+    """What `patches` lays over other views of the batch."""
+    return {
+        "thing_pixels": torch.from_numpy(np.ascontiguousarray(thing.pixels.transpose(2, 0, 1))),
+        "thing_map": torch.from_numpy(thing.features).to(torch.float16),
+        "thing_boxes": torch.from_numpy(thing.boxes),
+    }
 
 
 class _Taught:
@@ -212,7 +222,7 @@ def _boxes_in(boxes: Floats, crop: Box, grid: int) -> tuple[Floats, Pixels]:
             continue
         if crop.mirrored:
             low[0], high[0] = 1 - high[0], 1 - low[0]
-        sure = min(1.0, score / _CERTAIN)
+        sure = min(1.0, score / CERTAIN)
         whole[int(kind)] = max(whole[int(kind)], sure)
         across = np.clip(np.minimum(edges + 1 / grid, high[0]) - np.maximum(edges, low[0]), 0, 1)
         down = np.clip(np.minimum(edges + 1 / grid, high[1]) - np.maximum(edges, low[1]), 0, 1)
