@@ -1,22 +1,26 @@
 r"""Measures `streammem batch` on small rendered videos, and breaks it in every way it may break.
 
-    python benchmarks/batch.py --files 1000 --part speed
+    python benchmarks/batch.py --files 1000 --part speed --videos tiny small
     python benchmarks/batch.py --files 200 --part kills nodes disk \
         --out benchmarks/results/batch-kills.json
 
 Parts: `speed` runs one and two workers of each engine, one thread each, then the same command
-again; `kills` kills workers, the driver, with Ray the raylet, at random moments; `nodes` kills
-nodes of a Ray cluster that was there before (all on this machine); `disk` fills a small tmpfs
-(needs the right to mount one). After each the memories must equal those of an undisturbed run, no
-source may have been read to its end twice, and whatever a broken run leaves behind must be
-readable: whole, or known to be unfinished.
+again, for each kind of `--videos` under a name of its own; between the runs it measures what the
+machine gives two processes that only compute and share nothing, compared with one
+(`two_processes_ceiling`), since two workers cannot do better; `kills` kills workers, the driver,
+with Ray the raylet, at random moments; `nodes` kills nodes of a Ray cluster that was there before
+(all on this machine); `disk` fills a small tmpfs (needs the right to mount one). After each the
+memories must equal those of an undisturbed run, no source may have been read to its end twice, and
+whatever a broken run leaves behind must be readable: whole, or known to be unfinished.
 """
 
 import argparse
+import contextlib
 import importlib.util
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +28,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +36,6 @@ import harness
 import numpy as np
 import psutil
 
-RATE_HZ, SIZE_PX, DURATION_S = 8, 64, 4.0
 PLAIN = ("--no-audio", "--no-ocr", "--encoder", "descriptor")
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 PARTS = ("speed", "kills", "nodes", "disk")
@@ -40,11 +44,48 @@ _LONG_AGO = 1.6e9
 _GIVE_UP = 60
 
 
+@dataclass(frozen=True, slots=True)
+class Videos:
+    """What the rendered videos are like."""
+
+    width_px: int
+    height_px: int
+    video_s: float
+    rate_hz: int
+
+
+# Those of the first kind cost a worker so little that what lies between the workers shows most.
+KINDS = {"tiny": Videos(64, 64, 4.0, 8), "small": Videos(320, 180, 10.0, 25)}
+HARDEST = "tiny"
+# Small calls into NumPy between lines of Python, as in a worker; no files, no shared memory.
+_COMPUTING = """
+import sys, time
+import numpy as np
+pictures = np.random.default_rng(0).random((8, 64, 64), np.float32)
+print("ready", flush=True)
+for line in sys.stdin:
+    begun_at, total = time.perf_counter(), 0.0
+    for _ in range(int(line)):
+        for picture in pictures:
+            total += float(np.sort(picture, axis=None)[::64].mean())
+            total += sum(place * place for place in range(400))
+    print(time.perf_counter() - begun_at, flush=True)
+"""
+_COMPUTING_ROUNDS, _COMPUTING_TIMES = 250, 3
+
+
 def main() -> int:
     """Run the parts that are asked for and write one document; 1 where anything differs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--files", type=int, default=200)
     parser.add_argument("--part", choices=PARTS, nargs="+", default=list(PARTS))
+    parser.add_argument(
+        "--videos",
+        choices=list(KINDS),
+        nargs="+",
+        default=[HARDEST],
+        help="which to measure the speed on; everything else is done on tiny ones",
+    )
     parser.add_argument("--kills", type=int, default=12)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--no-ray", action="store_true", help="leave the engine ray out")
@@ -54,16 +95,18 @@ def main() -> int:
     engines = ["local"]
     if importlib.util.find_spec("ray") and not options.no_ray:
         engines.append("ray")
-    result: dict[str, Any] = {"files": files, "video_s": DURATION_S, "engines": engines}
+    result: dict[str, Any] = {"files": files, "engines": engines, "videos": {}}
     with tempfile.TemporaryDirectory(prefix="streammem-batch-") as temporary:
-        folder = Path(temporary)
-        videos = render(folder / "videos", files)
-        calm = folder / "calm"
-        run_batch(videos, calm, jobs=2)
-        wanted = contents(calm)
         if "speed" in options.part:
-            result["speed"] = [speed(videos, folder, engine, wanted) for engine in engines]
-            print(harness.table(result["speed"]))
+            for kind in options.videos:
+                result["videos"][kind] = asdict(KINDS[kind])
+                name = speed_name(kind)
+                result[name] = measure_speed(Path(temporary) / kind, kind, files, engines)
+                print(f"{name}\n{harness.table(result[name])}")
+        folder = Path(temporary) / "broken"
+        if set(options.part) - {"speed"}:
+            result["videos"][HARDEST] = asdict(KINDS[HARDEST])
+            videos, wanted = prepare(folder, HARDEST, files)
         if "kills" in options.part:
             rng = random.Random(options.seed)
             result["kills"] = [kill(videos, folder, e, kills, rng, wanted) for e in engines]
@@ -75,25 +118,34 @@ def main() -> int:
             result["disk"] = [fill_disk(videos, folder, engine, wanted) for engine in engines]
             print(harness.table(result["disk"]))
     harness.write_result(options.out, result)
-    rows = [row for part in options.part for row in result.get(part, [])]
+    measured = {*options.part, *map(speed_name, options.videos)}
+    rows = [row for part in measured for row in result.get(part, [])]
     return int(any(row.get("equal") is False for row in rows))
 
 
-def render(folder: Path, count: int) -> Path:
+def prepare(folder: Path, kind: str, files: int) -> tuple[Path, dict[str, Any]]:
+    """Videos of a kind, and what an undisturbed run remembers of them."""
+    folder.mkdir()
+    videos, calm = render(folder / "videos", files, KINDS[kind]), folder / "calm"
+    run_batch(videos, calm, jobs=2)
+    return videos, contents(calm)
+
+
+def render(folder: Path, count: int, like: Videos) -> Path:
     """`count` videos of two colours each, no two alike, that have lain there for long."""
     from streammem.video._pyav_writer import write_h264
 
     folder.mkdir()
-    frames = round(RATE_HZ * DURATION_S)
+    frames = round(like.rate_hz * like.video_s)
     for number in range(count):
         pair = np.random.default_rng(number).integers(0, 255, (2, 3, 1, 1), dtype=np.uint8)
         path = folder / f"video{number:05}.mp4"
-        whole = (3, SIZE_PX, SIZE_PX)
+        whole = (3, like.height_px, like.width_px)
         pictures = (
             np.ascontiguousarray(np.broadcast_to(pair[at * 2 // frames], whole))
             for at in range(frames)
         )
-        write_h264(path, pictures, RATE_HZ)
+        write_h264(path, pictures, like.rate_hz)
         os.utime(path, (_LONG_AGO, _LONG_AGO))
     return folder
 
@@ -168,21 +220,82 @@ def leftovers(library: Path) -> int:
     return len(list(library.glob(".*.smem.new")))
 
 
+def speed_name(kind: str) -> str:
+    """The entry of the result that holds the speed on one kind of videos."""
+    return "speed" if kind == HARDEST else f"speed_{kind}"
+
+
+def measure_speed(folder: Path, kind: str, files: int, engines: list[str]) -> list[dict[str, Any]]:
+    """The speed of each engine on videos of a kind, which go again: there may be many bytes."""
+    videos, wanted = prepare(folder, kind, files)
+    try:
+        return [speed(videos, folder, engine, wanted) for engine in engines]
+    finally:
+        shutil.rmtree(folder)
+
+
 def speed(videos: Path, folder: Path, engine: str, wanted: dict[str, Any]) -> dict[str, Any]:
     """One worker, two workers, and the second command over what is there."""
+    ceilings = two_processes_ceilings()
     one_s, one_begins_s = run_batch(videos, folder / f"{engine}-1", jobs=1, engine=engine)
+    ceilings += two_processes_ceilings()
     library = folder / f"{engine}-2"
     two_s, two_begins_s = run_batch(videos, library, jobs=2, engine=engine)
+    ceilings += two_processes_ceilings()
     again_s, _ = run_batch(videos, library, jobs=2, engine=engine)
     assert one_begins_s is not None
     assert two_begins_s is not None
     return {
         "engine": engine, "files": len(wanted), "one_worker_s": one_s, "two_workers_s": two_s,
-        "times_as_fast": one_s / two_s,
+        "times_as_fast": one_s / two_s, "two_processes_ceiling": harness.median(ceilings),
         "one_begins_s": one_begins_s, "two_begin_s": two_begins_s,
         "times_as_fast_once_begun": (one_s - one_begins_s) / (two_s - two_begins_s),
         "again_s": again_s, "equal": contents(library) == wanted,
     }  # fmt: skip
+
+
+def two_processes_ceilings() -> list[float]:
+    """How much more two processes compute in a second than one, here and now, measured thrice.
+
+    They share no file and say nothing to each other: 2.0 on a machine that gives each a core of
+    its own, less where cores, caches or clocks are shared or somebody else computes.
+    """
+    command = [sys.executable, "-c", _COMPUTING]
+    environment = harness.command_environment(**ONE_THREAD)
+    with contextlib.ExitStack() as running:
+        processes = [
+            running.enter_context(
+                subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                    env=environment,
+                )
+            )
+            for _ in range(2)
+        ]  # fmt: skip
+        for process in processes:
+            said(process)
+        # The first round warms up.
+        compute(processes)
+        found = []
+        for _ in range(_COMPUTING_TIMES):
+            (alone_s,) = compute(processes[:1])
+            found.append(sum(alone_s / one_s for one_s in compute(processes)))
+    return found
+
+
+def compute(processes: "list[subprocess.Popen[str]]") -> list[float]:
+    """Seconds that each of some processes takes for the same work, all at the same time."""
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write(f"{_COMPUTING_ROUNDS}\n")
+        process.stdin.flush()
+    return [float(said(process)) for process in processes]
+
+
+def said(process: "subprocess.Popen[str]") -> str:
+    """The next line that a process writes."""
+    assert process.stdout is not None
+    return process.stdout.readline()
 
 
 def events(process: "subprocess.Popen[str]") -> Iterator[dict[str, Any]]:

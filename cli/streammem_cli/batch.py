@@ -1,5 +1,6 @@
 """`streammem batch`: every video below some folders, with several processes."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -76,9 +77,10 @@ def batch(
     A failing file never stops the rest; the same command again continues. A file that has killed
     its worker twice is left out from then on, until it changes or --retry-quarantined is given.
     """
+    options.check_named(folders)
+    _begin_workers(folders, jobs, engine, library or os.environ.get("STREAMMEM_LIBRARY"))
     from streammem.core.batches import BatchOptions, read_questions
 
-    options.check_named(folders)
     opened, loaded = options.open_library(
         library,
         store=options.InStore(writes=True),
@@ -113,6 +115,7 @@ def batch(
         ray_address=ray_address or "",
         gpus=gpus,
     )
+    _begin_workers(folders, jobs, engine, str(opened.folder))
     output = Output("batch", json, jsonl)
     if not watch_folder:
         render.note(lambda: plan_line(opened.plan(folders, request, chosen, quick=True)))
@@ -124,3 +127,11 @@ def batch(
         output,
         progress,
     )
+
+
+def _begin_workers(folders: list[str], jobs: int, engine: str, library: str | None) -> None:
+    """Let workers of this machine load what they need while the batch is prepared."""
+    from streammem.workers import begin_workers
+
+    if engine == "local":
+        begin_workers(folders, jobs, library)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from streammem.core.types import Answer, Evidence
 
 _TIME_DIGITS = 6
+_AS_IT_IS = frozenset({str, int, bool, type(None)})
 # To the start of the line, and away with it.
 _WIPE = "\r\x1b[K"
 
@@ -291,7 +292,11 @@ def _clean(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, _TIME_DIGITS) if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {str(key): _clean(item) for key, item in value.items()}
+        # Most values are as they should be: a batch writes thousands of these.
+        return {
+            str(key): item if type(item) in _AS_IT_IS else _clean(item)
+            for key, item in value.items()
+        }
     if isinstance(value, list | tuple):
         return [_clean(item) for item in value]
     return value

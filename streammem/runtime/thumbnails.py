@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from PIL import Image
+from PIL import Image, WebPImagePlugin  # noqa: F401  (else the first picture loads all formats)
 
 from streammem.core.budget import MIB, BudgetPlan
 from streammem.core.types import Pixels, Times

@@ -1,8 +1,9 @@
 """A process that does what is named on its standard input, for `runtime.batch.local`.
 
-One JSON object a line: the messages of `runtime.batch.servant`, and `{"stop": true}`, which asks
-the running ingest to commit and end. Replies go to standard output. When the input closes the
-parent is gone or done, and the process ends at once, so that no child survives its parent.
+One JSON object a line: first its orders, then the messages of `runtime.batch.servant`, and
+`{"stop": true}`, which asks the running ingest to commit and end. Replies go to standard output.
+When the input closes the parent is gone or done, and the process ends at once, so that no child
+survives its parent.
 """
 
 import json
@@ -77,8 +78,12 @@ class _Link:
 
 
 def main() -> None:
-    """Serve messages until the input closes. Argument: the orders as JSON."""
-    orders = WorkerOrders.from_json(sys.argv[1])
+    """Serve messages until the input closes; its first line are the orders as JSON."""
+    line = sys.stdin.readline()
+    if not line:
+        # It was begun before anybody knew whether there would be something to do.
+        os._exit(_PARENT_GONE)
+    orders = WorkerOrders.from_json(line)
     # Native libraries may write to file descriptor 1; replies get a copy of it, they get stderr.
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

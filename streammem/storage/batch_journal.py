@@ -43,11 +43,15 @@ class FileMark:
     @classmethod
     def of(cls, source: str) -> "FileMark | None":
         """The mark of a local file, None for any other source."""
+        # Without objects for paths: a batch asks twice for each of its files.
         try:
-            status = Path(source).stat()
+            status = os.lstat(source)
+            linked = stat.S_ISLNK(status.st_mode)
+            if linked:
+                status = os.stat(source)  # noqa: PTH116
             if not stat.S_ISREG(status.st_mode):
                 return None
-            whole = _whole_path(source)
+            whole = os.path.realpath(source) if linked else _whole_path(source)
         except (OSError, ValueError):
             return None
         settled = time.time_ns() - status.st_mtime_ns > _SETTLED_NS
@@ -55,16 +59,15 @@ class FileMark:
 
 
 def _whole_path(source: str) -> str:
-    """The path of a file with no link left in it."""
-    path = Path(source)
-    if path.is_symlink():
-        return str(path.resolve())
-    return os.path.join(_whole_folder(path.parent.absolute()), path.name)  # noqa: PTH118
+    """The path of a file that is no link with no link left in it."""
+    folder, name = os.path.split(source)
+    here = folder if os.path.isabs(folder) else os.path.join(os.getcwd(), folder)  # noqa: PTH109, PTH117, PTH118
+    return os.path.join(_whole_folder(here), name)  # noqa: PTH118
 
 
 @lru_cache(maxsize=256)
-def _whole_folder(folder: Path) -> str:
-    return str(folder.resolve())
+def _whole_folder(folder: str) -> str:
+    return os.path.realpath(folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +99,14 @@ class BatchJournal:
         self._keeps = False
         self._unwritten: dict[str, tuple[object, ...]] = {}
         self._written_at = 0.0
+        self._looked_up: tuple[FileMark, tuple[Any, ...] | None] | None = None
+        # Where there was no journal before: the paths that this run has written down.
+        self._all_written: set[str] | None = None
 
     def __enter__(self) -> Self:
         self._keeps = True
+        if not self._file.exists():
+            self._all_written = set()
         return self
 
     def __exit__(
@@ -108,20 +116,19 @@ class BatchJournal:
         trace: TracebackType | None,
     ) -> None:
         self.write_out()
-        self._keeps = False
+        self._keeps, self._all_written = False, None
         self._close()
 
     def done(self, mark: FileMark, settings: str) -> DoneFile | None:
         """What became of a file, if it is the same and was read with the same settings."""
-        self._write_out_of(mark)
-        rows = self._rows(
-            "SELECT memory_id,memory_size,memory_mtime_ns,result FROM file "
-            "WHERE path=? AND size=? AND mtime_ns=? AND settings=? AND memory_id IS NOT NULL",
-            (mark.path, mark.size, mark.mtime_ns, settings),
-        )
-        if not rows or not mark.settled:
+        row = self._look_up(mark)
+        # Whoever hears that it is not done asks next whether it may be tried.
+        self._looked_up = mark, row
+        if row is None or not mark.settled:
             return None
-        memory_id, size, mtime_ns, result = rows[0]
+        read_with, memory_id, size, mtime_ns, result, *_ = row
+        if memory_id is None or read_with != settings:
+            return None
         path = self._file.with_name(f"{memory_id}.smem").resolve()
         return DoneFile(memory_id, FileMark(str(path), size, mtime_ns, settled=True), result)
 
@@ -133,6 +140,8 @@ class BatchJournal:
         `elapsed_s` of 0 keeps what was measured before.
         """
         self._struck.pop(mark.path, None)
+        if self._all_written is not None:
+            self._all_written.add(mark.path)
         self._unwritten[mark.path] = (
             mark.path, mark.size, mark.mtime_ns, settings, done.memory_id, done.memory.size,
             done.memory.mtime_ns, done.result, covered_s, elapsed_s, time.time(),
@@ -162,18 +171,18 @@ class BatchJournal:
 
     def strikes(self, mark: FileMark) -> tuple[int, str]:
         """How often a file has killed its worker, and how the last time."""
-        self._write_out_of(mark)
-        rows = self._rows(
-            "SELECT strikes,reason FROM file WHERE path=? AND size=? AND mtime_ns=? AND strikes>0",
-            (mark.path, mark.size, mark.mtime_ns),
-        )
-        stored = (int(rows[0][0]), str(rows[0][1])) if rows else (0, "")
+        looked_up, self._looked_up = self._looked_up, None
+        same = looked_up is not None and looked_up[0] == mark
+        row = looked_up[1] if looked_up is not None and same else self._look_up(mark)
+        stored = (int(row[-2]), str(row[-1])) if row is not None and row[-2] > 0 else (0, "")
         return max(stored, self._struck.get(mark.path, (0, "")))
 
     def strike(self, mark: FileMark, reason: str) -> int:
         """A file killed its worker; returns how often it has done so by now."""
         count = self.strikes(mark)[0] + 1
         self._struck[mark.path] = (count, reason)
+        if self._all_written is not None:
+            self._all_written.add(mark.path)
         self._write(
             "INSERT INTO file(path,size,mtime_ns,strikes,reason) VALUES(?,?,?,?,?) "
             "ON CONFLICT(path) DO UPDATE SET size=excluded.size,mtime_ns=excluded.mtime_ns,"
@@ -201,6 +210,19 @@ class BatchJournal:
         )
         return [(float(covered_s), float(elapsed_s)) for covered_s, elapsed_s in rows]
 
+    def _look_up(self, mark: FileMark) -> tuple[Any, ...] | None:
+        """What is written of a file, if it is still the same."""
+        if self._all_written is not None and mark.path not in self._all_written:
+            # What another batch writes meanwhile, its memories tell as well.
+            return None
+        self._write_out_of(mark)
+        rows = self._rows(
+            "SELECT settings,memory_id,memory_size,memory_mtime_ns,result,strikes,reason FROM file "
+            "WHERE path=? AND size=? AND mtime_ns=?",
+            (mark.path, mark.size, mark.mtime_ns),
+        )
+        return rows[0] if rows else None
+
     def _rows(self, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         if not self._file.is_file():
             return []
@@ -214,6 +236,7 @@ class BatchJournal:
             return []
 
     def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        self._looked_up = None
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             with self._opened() as connection:

@@ -170,6 +170,17 @@ class LibraryFolder:
         found = self._of_fingerprint.get(fingerprint, set()) & files
         return sorted(name.removesuffix(SUFFIX) for name, _ in found)
 
+    def know(self, memory_id: str, fingerprint: str) -> None:
+        """A memory of that source was written here just now: it need not be read to tell."""
+        path = self.path_of(memory_id)
+        try:
+            file = path.name, path.stat().st_ino
+        except OSError:
+            # Somebody has removed it already.
+            return
+        self._fingerprints[file] = fingerprint
+        self._of_fingerprint.setdefault(fingerprint, set()).add(file)
+
     def _file_numbers(self) -> set[_File]:
         """What lies in the folder; another file of the same name has another number."""
         try:

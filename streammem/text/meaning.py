@@ -60,7 +60,13 @@ class TextEncoder:
 
 def text_encoder_folder() -> Path | None:
     """Where the model of the extra `text` lies; None where it is not installed."""
-    found = importlib.util.find_spec(_PACKAGE)
+    return _model_folder(_PACKAGE)
+
+
+@functools.cache
+def _model_folder(package: str) -> Path | None:
+    """The model of a package, looked for once: every memory asks for it."""
+    found = importlib.util.find_spec(package)
     if found is None or not found.submodule_search_locations:
         return None
     folder = Path(found.submodule_search_locations[0]) / "model"

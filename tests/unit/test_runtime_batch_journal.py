@@ -41,6 +41,26 @@ def test_only_local_files_have_a_mark(tmp_path: Path, video: Path) -> None:
     assert mark_of(video).settled
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_a_file_has_one_mark_whatever_it_is_called(
+    tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a relative name, through linked folders and links to it, with detours."""
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "folder").symlink_to(tmp_path / "inside")
+    (tmp_path / "inside" / "link.mp4").symlink_to(video)
+    (tmp_path / "inside" / "gone.mp4").symlink_to(tmp_path / "nothing.mp4")
+    monkeypatch.chdir(tmp_path / "inside")
+
+    mark = mark_of(video)
+    names = ("../video.mp4", "link.mp4", "./link.mp4", f"{tmp_path}/folder/../video.mp4")
+    assert {FileMark.of(name) for name in names} == {mark}
+    assert mark.path == str(video.resolve())
+    assert FileMark.of("gone.mp4") is None
+    monkeypatch.chdir(tmp_path)
+    assert FileMark.of("video.mp4") == mark
+
+
 def test_done_holds_for_the_same_file_and_settings_only(tmp_path: Path, video: Path) -> None:
     """Another size, another time or other settings, and it has to be looked at."""
     journal, done = BatchJournal(tmp_path / "library"), done_file(tmp_path)
@@ -135,6 +155,10 @@ def test_an_entered_journal_writes_many_at_a_time_and_knows_them_before(
         journal.note_done(mark, "v", done, 1.0, 1.0)
 
     assert BatchJournal(library).done(mark, "v") == done
+    with BatchJournal(library) as later:
+        assert later.done(mark, "v") == done
+        assert later.strikes(mark) == (0, "")
+        assert later.strike(mark, "signal 9") == 1
 
 
 def test_an_entered_journal_may_be_deleted(tmp_path: Path, video: Path) -> None:

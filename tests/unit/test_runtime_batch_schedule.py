@@ -2,6 +2,7 @@
 
 import json
 import queue
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -103,12 +104,12 @@ class Slow:
     """A crew of one whose worker ends what it reads whenever the batch has nothing else to do.
 
     `log` says what was `sent` to which worker and what was `done`; a worker dies over the names
-    in `deadly`, once each.
+    in `deadly`, and its word on those in `unheard` is lost, once each.
     """
 
-    def __init__(self, deadly: set[str]) -> None:
+    def __init__(self, deadly: set[str], unheard: Collection[str] = ()) -> None:
         self.log: list[tuple[int, str, str]] = []
-        self.deadly, self.hired = deadly, 0
+        self.deadly, self.unheard, self.hired = deadly, set(unheard), 0
 
     def hire(self, inbox: "queue.Queue[Reply]") -> "SlowHand":
         """One more worker."""
@@ -151,8 +152,12 @@ class SlowHand:
             self._inbox.put((self, "died", "was killed by signal 9"))
             return
         self._crew.log.append((self._number, "done", name))
-        result = IngestResult(source=f"{name}.mp4", status="done", memory_id=name)
-        self._inbox.put((self, "result", result_to_wire(result)))
+        if name in self._crew.unheard:
+            self._crew.unheard.remove(name)
+            self._inbox.put((self, "unheard", None))
+        else:
+            result = IngestResult(source=f"{name}.mp4", status="done", memory_id=name)
+            self._inbox.put((self, "result", result_to_wire(result)))
         if self._waiting:
             self._inbox.put((self, "taken", None))
 
@@ -206,6 +211,20 @@ def test_a_file_that_waited_at_a_lost_worker_is_not_blamed(tmp_path: Path) -> No
     ]  # fmt: skip
     retried = [event.source for event in seen if event.kind == "retried"]
     assert retried == [str(tmp_path / "clip0.mp4")]
+
+
+def test_a_file_whose_end_was_not_heard_of_is_looked_at_again(tmp_path: Path) -> None:
+    """And the one behind it, which the worker died over, is the one that is blamed."""
+    crew = Slow({"clip1"}, unheard={"clip0"})
+    results, seen = slow_run(tmp_path, crew, [10, 11, 12, 13])
+
+    assert [result.status for result in results] == ["done"] * 4
+    retried = [event.source for event in seen if event.kind == "retried"]
+    assert retried == [str(tmp_path / "clip1.mp4")]
+    assert crew.log[:3] == [(1, "sent", "clip0"), (1, "sent", "clip1"), (1, "done", "clip0")]
+    assert [name for seat, what, name in crew.log if (seat, what) == (2, "done")] == [
+        "clip0", "clip2", "clip3", "clip1",
+    ]  # fmt: skip
 
 
 def test_a_file_that_waits_when_all_is_stopped_is_not_begun(tmp_path: Path) -> None:

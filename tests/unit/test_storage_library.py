@@ -318,3 +318,16 @@ def test_a_memory_in_the_place_of_another_is_found_by_its_own_source(
 
     assert library.find_all(f"{7:064}") == []
     assert library.find_all(f"{8:064}") == ["clip7", "clip8"]
+
+
+def test_who_wrote_a_memory_does_not_read_it_to_tell_its_source(tmp_path: Path) -> None:
+    """And believes it only as long as the same file lies there."""
+    library = LibraryFolder(tmp_path)
+    (tmp_path / "a.smem").write_bytes(b"no memory that could be read" * 40)
+    library.know("a", "fingerprint")
+    library.know("gone", "fingerprint")
+    assert library.find_all("fingerprint") == ["a"]
+
+    (tmp_path / "new").write_bytes(b"another file" * 80)
+    (tmp_path / "new").replace(tmp_path / "a.smem")
+    assert library.find_all("fingerprint") == []

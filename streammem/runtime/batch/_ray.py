@@ -10,19 +10,22 @@ import json
 import os
 import queue
 import shutil
+import signal
 import socket
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import ray
 from ray.exceptions import ActorUnavailableError, RayError
 
-from streammem.runtime.batch.servant import Servant, watch_memory
-from streammem.runtime.batch.wire import WorkerOrders
+from streammem.runtime.batch.family import descendants
+from streammem.runtime.batch.taken import Heard, TakenMark
 
 # The least that Ray takes: what goes through it here is a few lines of text.
 _OBJECT_STORE_BYTES = 80 * 1024 * 1024
@@ -59,8 +62,13 @@ class _Servant:
     Messages wait here, too: whatever the actor may do at once, sources are read one by one.
     """
 
-    def __init__(self, orders: str) -> None:
+    def __init__(self, orders: str, mark: str) -> None:
+        # Only here: what reads videos would take the bridge half a second to load.
+        from streammem.runtime.batch.servant import Servant, watch_memory
+        from streammem.runtime.batch.wire import WorkerOrders
+
         read = WorkerOrders.from_json(orders)
+        self._mark = TakenMark(Path(mark)) if mark else None
         self._replies: queue.Queue[tuple[str, Any]] = queue.Queue()
         self._messages: queue.Queue[str] = queue.Queue()
         self._stop = threading.Event()
@@ -97,6 +105,8 @@ class _Servant:
             return json.dumps(found)
 
     def _tell(self, kind: str, content: Any) -> None:
+        if kind == "taken" and self._mark is not None:
+            self._mark.add()
         self._replies.put((kind, content))
 
     def _over_limit(self, peak_bytes: int) -> None:
@@ -134,11 +144,16 @@ class _Bridge:
         kind = ray.remote(_Servant).options(
             num_cpus=1, num_gpus=self._cluster.gpus, max_concurrency=_CONCURRENCY, max_restarts=0
         )
-        self._actors[number] = kind.remote(self._orders)
+        mark = "" if self._cluster.address else str(self._mark_of(number))
+        self._actors[number] = kind.remote(self._orders, mark)
         threading.Thread(target=self._listen, args=(number,), daemon=True).start()
 
+    def _mark_of(self, number: int) -> Path:
+        """Where an actor of our own cluster, which is on this machine, counts what it takes up."""
+        return Path(self._cluster.folder) / f"taken-{number}"
+
     def _listen(self, number: int) -> None:
-        actor = self._actors[number]
+        actor, heard = self._actors[number], Heard()
         while True:
             try:
                 replies = json.loads(ray.get(actor.replies.remote()))
@@ -149,10 +164,13 @@ class _Bridge:
                 if gone:
                     # Where only the connection broke it still runs.
                     ray.kill(actor)
+                for kind in heard.missing(self._mark_of(number)):
+                    self._say(number, kind, None)
                 how = f"ended: {str(error).strip().splitlines()[0]}"
                 self._say(number, "lost" if gone else "died", how)
                 return
             for kind, content in replies:
+                heard.hear(kind)
                 self._say(number, kind, content)
 
     def _say(self, number: int, kind: str, content: Any) -> None:
@@ -266,7 +284,15 @@ def main() -> None:
     for order in lines:
         bridge.take(order)
     _ENDING.set()
-    ray.shutdown()
+    family = [] if cluster.address else descendants(os.getpid())
+    if family:
+        # Nothing in it is needed any more. Left to itself it takes seconds, and its agents, which
+        # are not told, a minute.
+        for process in family:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+    else:
+        ray.shutdown()
     # The batch may be gone, and with it whoever else would do this.
     shutil.rmtree(cluster.folder, ignore_errors=True)
     os._exit(_PARENT_GONE)

@@ -4,8 +4,9 @@ import queue
 from typing import Any, Protocol
 
 # Worker, kind, content; besides what `runtime.batch.servant` tells there are `over_limit` (bytes),
-# `died` (how, in words), `lost` (the machine or the cluster went, not the worker by itself) and
-# `unfit` (why no worker can ever run).
+# `unheard` (a source is done and word of what became of it is lost), `died` (how, in words), `lost`
+# (the machine or the cluster went, not the worker by itself) and `unfit` (why no worker can ever
+# run).
 Reply = tuple["Worker", str, Any]
 
 

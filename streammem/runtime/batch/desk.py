@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,7 +15,7 @@ from streammem.core.results import IngestRequest, IngestResult
 from streammem.encoders.load import choose_encoder
 from streammem.runtime.batch.questions import ANSWERS_NAME, AnswersFile
 from streammem.runtime.batch.wire import result_from_wire, result_to_wire
-from streammem.runtime.tracks import choose_subtitles
+from streammem.runtime.tracks import SubtitleChoice, choose_subtitles
 from streammem.storage.batch_journal import BatchJournal, DoneFile, FileMark
 from streammem.storage.library import LibraryFolder
 from streammem.storage.memory_file import read_meta
@@ -94,7 +95,7 @@ class Desk:
         except StreamMemError:
             # A file beside the source is gone: an ingest says what to do.
             return None
-        return self._request_digest + _digest(subtitles.to_json())
+        return self._request_digest + _subtitle_digest(subtitles)
 
     def known(
         self, source: str, mark: FileMark | None, settings: str | None
@@ -123,13 +124,23 @@ class Desk:
         now = FileMark.of(done.memory.path)
         return done if now is not None and replace(now, settled=True) == done.memory else None
 
-    def note_done(self, mark: FileMark | None, settings: str | None, result: IngestResult) -> None:
-        """Remember what a file became; both are those from before it was read."""
+    def note_done(
+        self,
+        mark: FileMark | None,
+        settings: str | None,
+        result: IngestResult,
+        wire: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Remember what a file became; mark and settings are those from before it was read.
+
+        `wire` is the result as its worker sent it, where one did.
+        """
         memory = FileMark.of(result.memory_path or "") if result.error is None else None
         if memory is None or mark is None or settings is None or not result.memory_id:
             return
         measured = result.elapsed_s if result.status == "done" else 0.0
-        done = DoneFile(result.memory_id, memory, json.dumps(result_to_wire(result)))
+        text = json.dumps(result_to_wire(result) if wire is None else wire)
+        done = DoneFile(result.memory_id, memory, text)
         self._journal.note_done(mark, settings, done, result.covered_s, measured)
 
     def questions_left(self, result: IngestResult) -> list[str]:
@@ -153,6 +164,12 @@ class Desk:
             return read_meta(self._library.path_of(result.memory_id))
         except StreamMemError:
             return None
+
+
+@lru_cache(maxsize=16)
+def _subtitle_digest(subtitles: SubtitleChoice) -> str:
+    """The digest of a choice; most sources have none beside them and share it."""
+    return _digest(subtitles.to_json())
 
 
 def _digest(content: Mapping[str, Any]) -> str:

@@ -2,37 +2,17 @@
 
 import contextlib
 import json
-import os
 import queue
 import subprocess
-import sys
 import threading
-from pathlib import Path
 from typing import Any
 
 from streammem.runtime.batch.crew import Reply
+from streammem.runtime.batch.early import child_environment, worker_process
 from streammem.runtime.batch.wire import WorkerOrders
 
 # A worker that a native library holds fast does not notice that its input has closed.
 _LEAVE_S = 5.0
-
-
-def child_environment(threads: int) -> dict[str, str]:
-    """The environment of a child that finds this package and keeps to its share of the cores.
-
-    Somebody who set the number of threads knows better.
-    """
-    environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
-    # The package may run from a checkout; the child must find the same one.
-    package_root = str(Path(__file__).resolve().parents[3])
-    inherited = environment.get("PYTHONPATH")
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package_root, inherited)))
-    return environment
-
-
-def threads_each(jobs: int) -> int:
-    """How many threads one of `jobs` workers may use so that all cores are used once."""
-    return max(1, (os.cpu_count() or 1) // jobs)
 
 
 class LocalCrew:
@@ -57,16 +37,11 @@ class LocalWorker:
     def __init__(
         self, orders: str, environment: dict[str, str], inbox: "queue.Queue[Reply]"
     ) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "streammem.runtime.worker", orders],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-            start_new_session=True,  # Ctrl-C is for the parent, which asks workers to commit
-        )
+        self._process = worker_process(environment)
         self._inbox = inbox
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
+        self._write(orders)
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
@@ -82,12 +57,13 @@ class LocalWorker:
 
     def send(self, message: dict[str, Any]) -> None:
         """One line to the child; a child that is gone reports its own end."""
+        self._write(json.dumps(message))
+
+    def _write(self, line: str) -> None:
         assert self._process.stdin is not None
-        try:
-            self._process.stdin.write((json.dumps(message) + "\n").encode())
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(f"{line}\n".encode())
             self._process.stdin.flush()
-        except BrokenPipeError:
-            return
 
     def kill(self) -> None:
         """End the child at once."""

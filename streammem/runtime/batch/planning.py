@@ -12,7 +12,8 @@ from streammem.core.batches import BatchPlan
 from streammem.core.results import IngestRequest, IngestResult
 from streammem.runtime.batch.crew import Reply, Worker
 from streammem.runtime.batch.desk import Desk
-from streammem.runtime.batch.local import LocalCrew, threads_each
+from streammem.runtime.batch.early import threads_each
+from streammem.runtime.batch.local import LocalCrew
 from streammem.runtime.batch.remote import mark_of
 from streammem.runtime.batch.run import BatchJob, find_sources
 from streammem.runtime.batch.wire import result_from_wire

@@ -13,8 +13,8 @@ from typing import Any
 
 from streammem.core.errors import MissingError
 from streammem.runtime.batch.crew import Reply
+from streammem.runtime.batch.early import child_environment
 from streammem.runtime.batch.engines import Engine
-from streammem.runtime.batch.local import child_environment
 from streammem.runtime.batch.wire import WorkerOrders
 
 _BRIDGE = "from streammem.runtime.batch._ray import main; main()"

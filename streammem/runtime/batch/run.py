@@ -11,8 +11,8 @@ from streammem.core.requests import AskOptions
 from streammem.core.results import IngestRequest, IngestResult
 from streammem.runtime.batch.crew import Crew
 from streammem.runtime.batch.desk import Desk
+from streammem.runtime.batch.early import end_workers, threads_each
 from streammem.runtime.batch.engines import Engine, crew_for
-from streammem.runtime.batch.local import threads_each
 from streammem.runtime.batch.remote import named_sources
 from streammem.runtime.batch.schedule import Schedule
 from streammem.runtime.batch.watching import FolderWatch
@@ -56,6 +56,15 @@ def run_batch(
         MissingError: the engine's package is not here.
         InterruptedRun: `should_stop` said so.
     """
+    try:
+        return _run(named, job, on_event, should_stop)
+    finally:
+        end_workers()
+
+
+def _run(
+    named: Sequence[str], job: BatchJob, on_event: OnBatchEvent, should_stop: Callable[[], bool]
+) -> list[IngestResult]:
     options = job.options
     desk = Desk(LibraryFolder(job.folder), job.request, options)
     if options.watch:

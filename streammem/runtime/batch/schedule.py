@@ -3,7 +3,7 @@
 import queue
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -248,20 +248,25 @@ class Schedule:
             self._on_event(IngestEvent(event.pop("event"), **{**event, "result": None}))
         elif kind == "result":
             seat.task, self._lost_starts = None, 0
-            self._ingested(seat, task, result_from_wire(content))
+            self._ingested(seat, task, content)
         elif kind == "answers":
             seat.task, self._lost_starts = None, 0
             self._answered(task, content)
         elif kind == "refused":
             seat.task = None
             self._finish(task, _unanswered(task, error_from_wire(content)))
+        elif kind == "unheard":
+            # It is done and what became of it went with the worker: a look at it tells.
+            seat.task = None
+            self._waiting.appendleft(task)
         elif kind == "interrupted":
             seat.task = None
         elif kind == "over_limit":
             seat.verdict = _over_limit(int(content), self._options.memory_limit_bytes or 0)
             seat.worker.kill()
 
-    def _ingested(self, seat: _Seat, task: _Task, result: IngestResult) -> None:
+    def _ingested(self, seat: _Seat, task: _Task, wire: Mapping[str, Any]) -> None:
+        result = result_from_wire(wire)
         code = result.error.code if result.error else None
         if code == "memory_locked" and task.locked < _MAX_LOCKED:
             task.locked += not self._busy()
@@ -269,7 +274,7 @@ class Schedule:
             return
         if code == "disk_full":
             self._full = result.error
-        self._desk.note_done(task.mark, task.settings, result)
+        self._desk.note_done(task.mark, task.settings, result, wire)
         task.questions = self._desk.questions_left(result)
         if not task.questions:
             self._finish(task, result)
@@ -376,7 +381,8 @@ def _over_limit(peak_bytes: int, limit_bytes: int) -> StreamMemError:
     return BudgetError(
         f"the worker took {format_bytes(peak_bytes)} of memory, more than the "
         f"{format_bytes(limit_bytes)} of --memory-limit",
-        hint="raise --memory-limit, or use a smaller encoder",
+        hint="raise --memory-limit, or use a smaller encoder; --retry-quarantined tries the file "
+        "again",
         code="memory_limit",
     )
 
