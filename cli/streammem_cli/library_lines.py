@@ -18,6 +18,9 @@ if TYPE_CHECKING:
         Verification,
     )
 
+# Why the encoder was chosen: a setting that is told beside it.
+_CHOICE = "encoder_choice"
+
 
 def memory_lines(items: "Sequence[MemorySummary]") -> list[str]:
     """The library, one memory a line."""
@@ -40,7 +43,7 @@ def detail_lines(item: "MemoryDetails", *, cells: bool) -> list[str]:
     rows = [
         ("status", summary.status),
         ("covered", format_time(summary.covered_s)),
-        ("encoder", summary.encoder),
+        ("encoder", ": ".join(filter(None, (summary.encoder, item.settings.get(_CHOICE))))),
         ("policy", summary.policy),
         ("frames", f"{item.frames.decoded} decoded, {item.frames.encoded} encoded"),
         ("cells", ", ".join(f"{summary.cells.get(tier, 0)} {tier}" for tier in TIERS)),
@@ -48,7 +51,7 @@ def detail_lines(item: "MemoryDetails", *, cells: bool) -> list[str]:
         *(
             (name, _setting(name, value))
             for name, value in item.settings.items()
-            if value is not None
+            if value is not None and name != _CHOICE
         ),
     ]
     # What is copied from here stays in one line.

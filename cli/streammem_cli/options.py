@@ -238,6 +238,12 @@ def open_library(
     chosen = loaded.config.library.folder
     if "://" in chosen:
         return _open_in_store(chosen, loaded, store), loaded
+    if chosen and Path(chosen).is_file():
+        raise UsageError(
+            f"the library {chosen} is a file, not a folder",
+            hint="name the folder that holds the memories",
+            code="not_a_folder",
+        )
     library = Library(Path(chosen) if chosen else None, loaded, on_read=render.indexed)
     render.detail(f"library {library.folder}")
     return library, loaded

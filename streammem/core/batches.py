@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from streammem.core.errors import UsageError
+from streammem.core.errors import UsageError, reason_of
 from streammem.core.results import IngestEvent
 
 LOCAL = "local"
@@ -32,6 +32,14 @@ class BatchOptions:
     engine: str = LOCAL
     ray_address: str = ""
     gpus: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.timeout_s is not None and self.timeout_s <= 0:
+            raise UsageError(
+                f"a time limit of {self.timeout_s:g} s leaves no time for any file",
+                hint="give more, or leave the limit out",
+                code="bad_time",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +101,7 @@ def read_questions(file: Path) -> tuple[str, ...]:
         lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"the questions in {file} cannot be read: {error}",
+            f"the questions in {file} cannot be read: {reason_of(error)}",
             hint="it must be a text file with one question a line",
         ) from error
     asked = dict.fromkeys(line for line in lines if line and not line.startswith("#"))

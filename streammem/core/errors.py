@@ -38,6 +38,11 @@ class StreamMemError(Exception):
         return (_rebuild, (type(self), self.message, self.hint, self.code, self.exit_code))
 
 
+def reason_of(error: Exception) -> str:
+    """Why it failed, without the number and the path that an error of the system carries."""
+    return getattr(error, "strerror", None) or str(error)
+
+
 def _rebuild(
     kind: type[StreamMemError], message: str, hint: str | None, code: str, exit_code: int
 ) -> StreamMemError:

@@ -247,7 +247,12 @@ def _combine(question: Question, outcomes: Sequence[Outcome], elsewhere: Elsewhe
         return _any_of(outcomes, elsewhere)
     if question.intent in {"when", "describe", *_WORDS}:
         return _pooled(answered)
-    return best_of(outcomes)
+    best = best_of(outcomes)
+    if question.intent in {"what_at", "now"} and len(answered) > 1:
+        # Each of them shows something then, and their names of it do not rank them.
+        note = f"{len(answered)} memories show something then; --in MEMORY asks another one"
+        return replace(best, notes=(*best.notes, note))
+    return best
 
 
 def _summed(answered: Sequence[Outcome], asked: int) -> Outcome:

@@ -105,8 +105,10 @@ _ENDS = re.compile(
     r"goes\s+away|go\s+away|went\s+away|stops?\s+being\s+(?:shown|visible))[\s?.!]*$",
     re.IGNORECASE,
 )
-# Names of the recording and its parts, which every moment would match.
+# Names of the recording and its parts, which every moment would match, and words that name nothing;
+# those only in small letters: "when is A written?" asks for a letter.
 _EMPTY = re.compile(
+    r"(?-i:(?:(?:the|an?|and|or|of)\b\s*)+)|"
     rf"{VIDEO}|(?:(?:all|each|every|the|main|key|different|entire|whole|any|this|that|of|a)\s+)*"
     r"(?:videos?|scenes?|events?|actions?|colou?rs?|things?|parts?|segments?|timeline|summary|"
     r"chapters?|it|this|that|what|anything|something|everything|recording|frames?|images?|pictures?)",

@@ -178,8 +178,9 @@ class _Stage(threading.Thread):
 class EncodingPipeline:
     """Decodes and encodes ahead of the consumer; iterate it once, then call `stop`.
 
-    Owned by one thread. `stop` ends both threads within a fraction of a second after the batch
-    they are working on and is safe to call twice.
+    Owned by one thread. `begin`, on request, reads the first batch ahead of all this. `stop` ends
+    both threads within a fraction of a second after the batch they are working on and is safe to
+    call twice.
     """
 
     def __init__(
@@ -195,6 +196,12 @@ class EncodingPipeline:
         batch_size = encoder.runtime.batch_size
         self._batches = form_batches(reader, resume, batch_size, sample_hz, screens)
         self._stages: list[_Stage] = []
+
+    def begin(self) -> None:
+        """Read the first batch, so that a source without a usable frame raises here."""
+        first = next(self._batches, None)
+        if first is not None:
+            self._batches = chain((first,), self._batches)
 
     def __iter__(self) -> Iterator[EncodedBatch]:
         first = next(self._batches, None)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from streammem.core.errors import UsageError
 from streammem.core.results import IngestEvent, IngestRequest, IngestResult, OnEvent
 from streammem.encoders.load import EncoderChoice, choose_encoder
+from streammem.memory.registry import choose_policy
 from streammem.runtime.describing import describe
 from streammem.runtime.encoder_keeper import EncoderKeeper
 from streammem.runtime.ingestion import Ingestion, Job, channels_of
@@ -38,6 +39,8 @@ def ingest_source(
     """
     started_at = time.monotonic()
     identity, name = fingerprint(source), shown or source
+    # Before any memory is begun or replaced.
+    choose_policy(request.policy)
     choice = choose_encoder(request.encoder, request.auto_encoders, request.weights)
     subtitles = choose_subtitles(source, request)
     found = _found(library, source, identity, request)

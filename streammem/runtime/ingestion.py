@@ -81,6 +81,11 @@ def channels_of(request: IngestRequest) -> tuple[str, ...]:
     return tuple(channel.value for channel in Channel if asked[channel])
 
 
+def reason_to_store(choice: EncoderChoice) -> str:
+    """Why this encoder was chosen, in bounded space."""
+    return shorten(choice.reason, MAX_NOTE_BYTES)
+
+
 class Ingestion:
     """One run of the pipeline over one source. Used once, by one thread."""
 
@@ -163,6 +168,9 @@ class Ingestion:
                 screens = self._screens({})
                 pipeline = EncodingPipeline(reader, encoder, None, self._request.fps, screens)
                 brief = self._fits_a_batch(reader.info.duration_s, encoder)
+                if replaced_id is not None:
+                    # What goes to make room goes only for a source that shows something.
+                    pipeline.begin()
                 with self._created(meta, replaced_id, brief=brief) as writer:
                     return self._remember(pipeline, reader, words, writer, should_stop)
 
@@ -175,14 +183,15 @@ class Ingestion:
     def _created(
         self, meta: MemoryMeta, replaced_id: str | None, *, brief: bool = False
     ) -> Iterator[MemoryWriter]:
-        """A new memory under a free name; it goes again where nothing at all could be read.
+        """A new memory under a free name, or under that of the one it replaces.
 
-        The file of a `brief` source appears with its first commit.
+        It goes again where nothing at all could be read. The file of a `brief` source appears with
+        its first commit.
         """
         if replaced_id is not None:
             self._library.forget(replaced_id)
         memory_id = self._library.claim(
-            self._request.name or source_stem(self._source), self._job.identity
+            self._request.name or replaced_id or source_stem(self._source), self._job.identity
         )
         path = self._library.path_of(memory_id)
         try:
@@ -257,6 +266,7 @@ class Ingestion:
             recorded_at=recorded_at,
             version=__version__,
             perception={
+                "encoder_choice": reason_to_store(self._job.choice),
                 **self._job.subtitles.to_json(),
                 "ocr": ocr_identity() if self._reads else None,
                 "text_encoder": TEXT_ENCODER_ID if text_encoder_folder() else None,
@@ -325,6 +335,7 @@ class Ingestion:
 
     def _result(self, writer: MemoryWriter, notes: tuple[str, ...]) -> IngestResult:
         stored = writer.current()
+        self._library.know(stored.meta.memory_id, self._job.identity)
         if stored.cue_counts and stored.meta.perception.get("text_encoder") is None:
             notes = (*notes, NO_MEANING_NOTE)
         if not stored.meta.holds_words:

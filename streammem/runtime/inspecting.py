@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from streammem.core.errors import StreamMemError
+from streammem.core.errors import MemoryFileError, StreamMemError
 from streammem.core.results import (
     CellView,
     MemoryDetails,
@@ -76,6 +76,7 @@ def details(path: Path) -> MemoryDetails:
             "start_s": meta.start_s,
             "end_s": meta.end_s,
             "channels": list(meta.channels),
+            "encoder_choice": meta.perception.get("encoder_choice"),
             "runtime": meta.runtime.to_json(),
             "recorded_at": meta.recorded_at,
             "version": meta.version,
@@ -125,7 +126,14 @@ def _verify_one(path: Path) -> Verification:
         report = verify_memory(path, inspect_sections=_inspect)
     except StreamMemError as error:
         return Verification(path.stem, str(path), ok=False, problems=(error.message,), error=error)
-    return Verification(path.stem, str(path), ok=report.ok, problems=tuple(report.problems))
+    problems = tuple(report.problems)
+    if report.ok:
+        return Verification(path.stem, str(path), ok=True, problems=problems)
+    damage = MemoryFileError(
+        f"{path} has {len(problems)} {'problem' if len(problems) == 1 else 'problems'}",
+        hint="restore the file, or ingest the source again",
+    )
+    return Verification(path.stem, str(path), ok=False, problems=problems, error=damage)
 
 
 def _inspect(sections: Mapping[str, bytes]) -> Iterable[str]:

@@ -128,13 +128,12 @@ class _Watch:
             )
             self._tell("note", message=f"encoder {choice.id}: {choice.reason}")
             self._encoder = load_encoder(choice, device=self._request.device)
-            self._weights = choice.weights
+            self._choice = choice
         else:
             self._writer = MemoryWriter.open(self._library.path_of(self._memory_id))
             meta = self._writer.stored.meta
-            self._weights = meta.weights_hint
             self._encoder = load_encoder(
-                meta.encoder.id, weights=self._weights, runtime=meta.runtime
+                meta.encoder.id, weights=meta.weights_hint, runtime=meta.runtime
             )
             check_same_weights(meta, self._encoder)
             state = LiveState(self._writer.stored.listening)
@@ -339,7 +338,7 @@ class _Watch:
             self._source,
             self._request,
             self._encoder,
-            weights=self._weights,
+            choice=self._choice,
             recorded_at=self._recorded_at,
         )
         self._writer = MemoryWriter.create(path, meta, plan)

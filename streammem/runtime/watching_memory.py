@@ -10,7 +10,9 @@ from streammem.core.results import IngestRequest
 from streammem.core.types import Channel
 from streammem.core.watches import LIVE
 from streammem.encoders.base import Encoder
-from streammem.runtime.ingestion import LIVE_NOTE
+from streammem.encoders.load import EncoderChoice
+from streammem.memory.registry import choose_policy
+from streammem.runtime.ingestion import LIVE_NOTE, reason_to_store
 from streammem.storage.library import LibraryFolder
 from streammem.storage.memory_file import read_meta
 from streammem.storage.records import MemoryMeta
@@ -26,8 +28,10 @@ def find_memory(library: LibraryFolder, request: IngestRequest, identity: str) -
     """The memory to go on with, None to begin one.
 
     Raises:
-        UsageError: the one named is of another source or has other settings.
+        UsageError: the one named is of another source or has other settings, or the policy that
+            is asked for does not exist.
     """
+    choose_policy(request.policy)
     if request.name is not None:
         library.check_name(request.name)
         found = request.name if request.name in library.ids() else None
@@ -51,7 +55,7 @@ def new_meta(
     request: IngestRequest,
     encoder: Encoder,
     *,
-    weights: str | None,
+    choice: EncoderChoice,
     recorded_at: float,
 ) -> MemoryMeta:
     """The settings of a new memory; `recorded_at` is Unix seconds of its time 0."""
@@ -68,13 +72,13 @@ def new_meta(
         budget_bytes=request.budget_bytes,
         channels=_CHANNELS,
         encoder=encoder.spec,
-        weights_hint=weights,
+        weights_hint=choice.weights,
         runtime=encoder.runtime,
         reader={LIVE: True},
         created_at=time.time(),
         recorded_at=recorded_at,
         version=__version__,
-        perception={"notes": [LIVE_NOTE]},
+        perception={"encoder_choice": reason_to_store(choice), "notes": [LIVE_NOTE]},
     )
 
 

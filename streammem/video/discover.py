@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from streammem.core.errors import SourceError
+from streammem.core.errors import SourceError, reason_of
 from streammem.video.content import HEAD_BYTES, Content, content_of
 
 # fmt: off
@@ -137,7 +137,9 @@ def image_files(source: str) -> list[Path]:
         raise SourceError(f"nothing matches {source}", hint="check the pattern", code="not_found")
     raise SourceError(
         f"{source} holds no media: there is neither a picture nor a video in it",
-        hint="`streammem batch` searches the folders inside it too" if path.is_dir() else None,
+        hint="`streammem batch` searches the folders inside it too"
+        if any(p.is_dir() for p in files)
+        else None,
         code="no_media",
     )
 
@@ -176,7 +178,7 @@ def _listed(text: str) -> list[str]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise SourceError(
-            f"the list of sources {path} cannot be read: {error}",
+            f"the list of sources {path} cannot be read: {reason_of(error)}",
             hint="it must be a text file with one source a line",
             code="not_found" if isinstance(error, FileNotFoundError) else "unreadable",
         ) from error

@@ -232,6 +232,7 @@ def test_sources_in_a_store_are_copied_read_and_removed(
         (("--questions", "none.txt"), 2, "none.txt"),
         (("--memory-limit", "much"), 2, "size"),
         (("--timeout", "soon"), 2, "--timeout"),
+        (("--timeout", "0"), 2, "no time"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(
@@ -243,6 +244,7 @@ def test_what_cannot_be_meant_is_refused(
 
     assert ran.status == status
     assert word in ran.document()["error"]["message"]
+    assert "Errno" not in ran.document()["error"]["message"]
     assert not list((tmp_path / "library").glob("*.smem"))
 
 

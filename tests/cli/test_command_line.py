@@ -190,6 +190,10 @@ def test_damaged_and_newer_memories_exit_6(streammem: Streammem, tmp_path: Path)
     streammem("ingest", SOURCE, "--name", "one")
     path = tmp_path / "library" / "one.smem"
     with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE thumbnail SET crc = crc + 1")
+    connection.close()
+    changed = streammem("verify", "one", "--json")
+    with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 999")
     connection.close()
     newer = streammem("verify", "one", "--json")
@@ -197,6 +201,9 @@ def test_damaged_and_newer_memories_exit_6(streammem: Streammem, tmp_path: Path)
     damaged = streammem("verify", "one")
     listed = streammem("list", "--json")
 
+    (found,) = changed.document()["results"]
+    assert (changed.status, found["ok"], found["error"]["code"]) == (6, False, "memory_damaged")
+    assert found["problems"]
     assert newer.status == 6
     assert damaged.status == 6
     assert listed.status == 0
@@ -216,6 +223,7 @@ def test_verify_show_list_forget_tell_of_a_memory(streammem: Streammem, tmp_path
     assert verified.status == 0
     assert verified.document()["results"][0]["ok"] is True
     assert sum(shown["cells"].values()) == len(shown["cell_list"])
+    assert shown["settings"]["encoder_choice"] == "asked for"
     assert preview.document()["results"][0]["removed"] is False
     assert kept
     assert removed.document()["results"][0]["removed"] is True

@@ -89,3 +89,13 @@ def test_one_of_a_kind_is_said_in_the_singular() -> None:
     """`1 cells` is what a machine says."""
     assert [counted(n, "memory") for n in (0, 1, 2)] == ["0 memories", "1 memory", "2 memories"]
     assert [counted(n, "cell") for n in (1, 3)] == ["1 cell", "3 cells"]
+
+
+@pytest.mark.parametrize("command", [("list",), ("status",), ("ask", "when is it red?")])
+def test_a_file_is_no_library(command: tuple[str, ...], fails: Fails, tmp_path: Path) -> None:
+    """Who names a memory or a video for the folder is not told that there are no memories."""
+    (tmp_path / "one.smem").write_bytes(b"x")
+
+    status, error = fails(*command, "--library", str(tmp_path / "one.smem"))
+
+    assert (status, error["code"]) == (2, "not_a_folder")

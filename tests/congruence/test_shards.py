@@ -64,6 +64,8 @@ def test_each_engine_answers_as_one_process_also_after_what_is_killed(
 ) -> None:
     """Bit for bit; a holder that is killed, with Ray the raylet, too, is replaced."""
     library, options = Library(folder), AskOptions(explain=True)
+    # What other tests of this process left behind is none of theirs.
+    before = set(psutil.Process().children(recursive=True))
     whole = [told(library.ask(text, options)) for text in QUESTIONS]
     with ShardedLibrary(library, ShardOptions(shards=2, engine=engine)) as held:
         gathered = [told(held.ask(text, options)) for text in QUESTIONS]
@@ -72,8 +74,8 @@ def test_each_engine_answers_as_one_process_also_after_what_is_killed(
         for sign, text in zip(SIGNS[engine], QUESTIONS, strict=False):
             holders(sign)[0].kill()
             again.append(told(held.ask(text, options)))
-        family = psutil.Process().children(recursive=True)
-    alive = still_running(family, 60)
+        family = set(psutil.Process().children(recursive=True)) - before
+    alive = still_running(list(family), 60)
 
     assert len(begun) == 2
     assert gathered == whole

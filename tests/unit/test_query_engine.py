@@ -258,6 +258,18 @@ def test_several_memories_are_answered_together() -> None:
     assert {e.memory_id for e in asked("when is the dog there?", both).evidence} == {"other"}
 
 
+def test_what_an_instant_shows_is_told_of_one_memory_and_the_others_are_not_hidden() -> None:
+    """Where several show something at that time, a note says so."""
+    other = memory_of([Cell("dog", [(0, 9)])], name="other")
+    note = "2 memories show something then; --in MEMORY asks another one"
+
+    both = asked("what is shown at 0:03?", [CLIP, other])
+
+    assert len(both.evidence) == 1
+    assert note in both.notes
+    assert note not in asked("what is shown at 0:12?", [CLIP, other]).notes
+
+
 def test_sensory_copies_are_not_counted_twice() -> None:
     """The ring's frames and the event that holds them are one visit, of the best cell's tier."""
     cells = [

@@ -35,6 +35,8 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("During which part of the video is a photo shown?", "when", "a photo", {}),
     ("How many seconds into the video does the dog appear?", "when", "the dog", {}),
     ("red car", "when", "red car", {}),
+    ("the", "describe", "", {}),
+    ("what is the", "what_at", "", {}),
     ("hammer throw", "when", "hammer throw", {}),
     ("when does the red screen end?", "when", "the red screen", {"asked": "end"}),
     ("When does the Eiffel Tower appear?", "when", "the Eiffel Tower", {}),

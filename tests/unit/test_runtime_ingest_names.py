@@ -52,3 +52,31 @@ def test_the_memory_with_the_same_settings_is_the_one_that_is_unchanged(library:
     part = _ingest(library, end_s=2.0)
     assert (part.status, part.memory_id) == ("unchanged", "a-part")
     assert _ingest(library, fps=4.0).error is not None
+
+
+def test_force_keeps_the_name_that_was_given(library: Library) -> None:
+    """Who named a memory and makes it anew finds it under that name."""
+    _ingest(library, name="lecture")
+
+    forced = _ingest(library, fps=4.0, force=True)
+
+    assert (forced.error, forced.memory_id) == (None, "lecture")
+    assert list(_frames(library)) == ["lecture"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [({"policy": "nope"}, "unknown_policy"), ({"start_s": 1000.0}, "no_frames_in_range")],
+)
+def test_a_forced_run_that_can_make_nothing_keeps_the_memory_that_is_there(
+    library: Library, asked: dict[str, Any], code: str
+) -> None:
+    """Nor does one that was not forced leave an empty memory behind."""
+    _ingest(library)
+    before = _frames(library)
+
+    forced = _ingest(library, force=True, **asked)
+    named = _ingest(library, name="new", **asked)
+
+    assert [one.error.code for one in (forced, named) if one.error] == [code, code]
+    assert _frames(library) == before

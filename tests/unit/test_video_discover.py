@@ -128,3 +128,25 @@ def test_sound_files_are_sources_of_a_folder_unless_it_is_a_picture_show(tmp_pat
     assert [str(Path(source).relative_to(tmp_path)) for source in found] == [
         "show", "talk/a.mp4", "talk/b.flac", "tape/side.WAV",
     ]  # fmt: skip
+
+
+def test_folders_inside_are_pointed_out_only_where_there_are_some(tmp_path: Path):
+    """`batch` itself meets an empty folder too, and must not recommend itself then."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "outer" / "inner").mkdir(parents=True)
+
+    with pytest.raises(SourceError) as empty:
+        image_files(str(tmp_path / "empty"))
+    with pytest.raises(SourceError) as outer:
+        image_files(str(tmp_path / "outer"))
+
+    assert empty.value.hint is None
+    assert "batch" in (outer.value.hint or "")
+
+
+def test_a_list_that_is_not_there_is_named_once_without_a_number(tmp_path: Path):
+    with pytest.raises(SourceError) as missing:
+        expand_sources([f"@{tmp_path / 'none.txt'}"])
+
+    assert missing.value.message.count("none.txt") == 1
+    assert "Errno" not in missing.value.message

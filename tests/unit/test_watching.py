@@ -60,6 +60,15 @@ def test_a_memory_with_other_settings_is_not_gone_on_with(
         library.watch(NOBODY, request(name="door"))
 
 
+def test_a_policy_that_does_not_exist_is_refused_before_a_memory_is_begun(tmp_path: Path) -> None:
+    """Nothing of the stream is lost to a typing error, and nothing empty is left."""
+    library = Library(tmp_path)
+    with closing(CameraServer(Camera(20))) as server, pytest.raises(StreamMemError) as error:
+        library.watch(server.address, request(policy="nope"), WatchOptions(duration_s=0.5))
+    assert error.value.code == "unknown_policy"
+    assert library.memories() == []
+
+
 class Onlooker:
     """Writes down what an observer is given, and how often it was asked for its state."""
 
