@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from streammem.core.errors import SourceError, UsageError
+from streammem.core.errors import SourceError, UsageError, reason_of
 from streammem.core.languages import two_letters
 from streammem.core.types import Channel, Cue
 from streammem.text._pysubs2 import FORMATS, events
@@ -162,7 +162,7 @@ def _read(path: Path) -> bytes:
             data = file.read(_MAX_BYTES + 1)
     except OSError as error:
         raise SourceError(
-            f"{path} cannot be read: {error.strerror or error}",
+            f"{path} cannot be read: {reason_of(error)}",
             hint="check its permissions, or say --subtitles none",
             code="unreadable_subtitles",
         ) from error

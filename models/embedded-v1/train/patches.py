@@ -92,8 +92,8 @@ def mosaics(batch: Batch, pixels: torch.Tensor) -> list[Mosaics]:
     `pixels` are those of the batch as the student takes them.
     """
     views, grid = len(pixels), math.isqrt(batch["map"].shape[1])
-    smallest = max(side for side in (2, 3, 4) if grid % side == 0)
-    counts = {2: int(MOSAICS * views)} | {smallest: max(1, views // smallest**2)}
+    most = max(side for side in (2, 3, 4) if grid % side == 0)
+    counts = {2: int(MOSAICS * views)} | {most: max(1, views // most**2)}
     return [_mosaics(batch, pixels, side, count) for side, count in counts.items()]
 
 
