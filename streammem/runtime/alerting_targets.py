@@ -14,7 +14,7 @@ from streammem.runtime.alerting_replay import ReplaySettings, replay_file, repla
 from streammem.runtime.alerting_sinks import OpenSinks
 from streammem.runtime.asking import EncoderCache, open_memories
 from streammem.storage.library import SUFFIX, LibraryFolder
-from streammem.video.discover import SourceKind, kind_of
+from streammem.video.discover import VIDEO_SUFFIXES, SourceKind, kind_of
 from streammem.video.identity import redact
 
 
@@ -112,6 +112,9 @@ def _is_memory(target: str, library: LibraryFolder) -> bool:
     if target.endswith(SUFFIX) or target in library.ids():
         return True
     if Path(target).exists() or kind_of(target) is not SourceKind.FILE:
+        return False
+    if Path(target).suffix.lower() in VIDEO_SUFFIXES:
+        # A file that is not there; reading it says so.
         return False
     # Neither: the error of an unknown memory names those that are nearly called so.
     library.resolve(target)

@@ -157,6 +157,14 @@ def test_wrong_targets_and_words(streammem: Run, samples: Path) -> None:
     assert bad["error"]["code"]
 
 
+def test_a_file_that_is_not_there_is_no_unknown_memory(streammem: Run, tmp_path: Path) -> None:
+    """The error of a wrong path is about the path."""
+    ran = streammem("replay", str(tmp_path / "nosuch.mp4"), "--alert", "a red disc", "--json")
+
+    assert ran.status == 8
+    assert ran.document()["error"]["code"] == "not_found"
+
+
 def test_a_picture_is_looked_for(streammem: Run, samples: Path, tmp_path: Path) -> None:
     """The picture of an alert is found again where it was taken."""
     clip = str(samples / "scenes.mp4")
