@@ -75,13 +75,17 @@ class EmbeddedEncoder(Encoder):
 
     @cached_property
     def runtime(self) -> RuntimeChoice:
-        """float32 on the cores there are; nothing is timed, the network is too small to differ."""
+        """The number type that the processor is made for, on the cores there are; nothing timed."""
         if self._given_runtime is not None:
             return self._given_runtime
+        from streammem.encoders._devices import has_fast_bfloat16
+
+        dtype = "bfloat16" if has_fast_bfloat16() else "float32"
         return RuntimeChoice(
+            dtype=dtype,
             batch_size=_BATCH_SIZE,
             threads=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1,
-            reason="the embedded encoder runs in float32 on the cores of this process",
+            reason=f"the embedded encoder runs in {dtype} on the cores of this process",
         )
 
     def encode_images(self, pixels: Pixels) -> FrameFeatures:
@@ -113,7 +117,9 @@ class EmbeddedEncoder(Encoder):
 
     @cached_property
     def _tower(self) -> ImageTower:
-        return ImageTower(self._manifest.file(WEIGHTS_FILE), threads=self.runtime.threads)
+        runtime = self.runtime
+        weights = self._manifest.file(WEIGHTS_FILE)
+        return ImageTower(weights, threads=runtime.threads, dtype=runtime.dtype)
 
     @cached_property
     def _text(self) -> TextTower:

@@ -14,6 +14,7 @@ from streammem.core.types import Floats, Pixels
 
 _Layer = Callable[[Any], Any]
 _BRANCH = 3
+_DTYPES = ("float32", "bfloat16")
 
 
 class ImageTower:
@@ -29,21 +30,27 @@ class ImageTower:
     A token leans on its surroundings: it is the sum of the unit vectors of its own place, of the
     mean of the places around it, and of the whole picture. The best of 36 tokens that each speak
     for themselves is too often one that is wrong.
+
+    The convolutions compute in `dtype`, float32 or bfloat16; all else is float32.
     """
 
-    def __init__(self, weights: Path, *, threads: int) -> None:
+    def __init__(self, weights: Path, *, threads: int, dtype: str = "float32") -> None:
         import torch
         from safetensors.torch import load_file
 
+        if dtype not in _DTYPES:
+            raise ValueError(f"{dtype!r} is none of {', '.join(_DTYPES)}")
         self._torch = torch
         self._threads = threads
+        self._dtype = getattr(torch, dtype)
         self._pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
         tensors = {
             name: _laid_out(torch, value.float()) for name, value in load_file(weights).items()
         }
         self._scale, self._shift = tensors["input.scale"], tensors["input.shift"]
         self._project, self._offset = tensors["project.weight"], tensors["project.bias"]
-        self._layers = _layers(torch, tensors)
+        body = {name: value.to(self._dtype) for name, value in tensors.items()}
+        self._layers = _layers(torch, body)
 
     def encode(self, fitted: Pixels) -> tuple[Floats, Floats]:
         """Unit embeddings `[B D]` and unit tokens `[B P D]` of uint8 `[B 3 S S]`."""
@@ -71,12 +78,12 @@ class ImageTower:
         torch = self._torch
         with torch.inference_mode():
             pictures = torch.from_numpy(np.ascontiguousarray(fit(part))).float()
-            values = (pictures * self._scale + self._shift).contiguous(
-                memory_format=torch.channels_last
+            values = (pictures * self._scale + self._shift).to(
+                self._dtype, memory_format=torch.channels_last
             )
             for layer in self._layers:
                 values = layer(values)
-            features = values.flatten(2).transpose(1, 2)
+            features = values.float().flatten(2).transpose(1, 2)
             tokens = features @ self._project.T + self._offset
             # The projection is linear, so the mean may be taken after it.
             whole = _unit(torch, tokens.mean(1))

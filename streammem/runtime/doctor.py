@@ -13,7 +13,7 @@ import numpy as np
 from streammem.core.budget import GIB, format_bytes
 from streammem.core.errors import StreamMemError
 from streammem.core.results import Check
-from streammem.encoders.embedded_check import TOLERANCE, largest_deviation
+from streammem.encoders.embedded_check import TOLERANCES, deviations
 from streammem.encoders.load import load_encoder
 from streammem.encoders.names import EMBEDDED_ID
 from streammem.runtime.doctor_words import check_words
@@ -98,12 +98,13 @@ def _encoding() -> Iterator[Check]:
 def _shipped_weights() -> Iterator[Check]:
     """Weights, preprocessing and words must give the vectors that they gave when they were made."""
     try:
-        deviation = largest_deviation()
+        found = deviations()
     except StreamMemError as error:
         yield Check("weights", "failed", error.message, error.hint)
         return
-    detail = f"{EMBEDDED_ID} deviates by {deviation:.1e} from its shipped vectors"
-    if deviation <= TOLERANCE:
+    listed = ", ".join(f"{deviation:.1e} in {dtype}" for dtype, deviation in found.items())
+    detail = f"{EMBEDDED_ID} deviates from its shipped vectors by {listed}"
+    if all(deviation <= TOLERANCES[dtype] for dtype, deviation in found.items()):
         yield Check("weights", "ok", detail)
     else:
         yield Check("weights", "failed", detail, "pip install --force-reinstall streammem")

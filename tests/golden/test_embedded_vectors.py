@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from streammem.encoders.embedded_check import EXACT
 from streammem.encoders.load import load_encoder
 
 GOLDEN = Path(__file__).with_name("embedded_vectors.json")
@@ -49,7 +50,7 @@ def pictures() -> dict[str, Any]:
 
 def vectors() -> dict[str, Any]:
     """What the shipped encoder says now."""
-    encoder = load_encoder("embedded-v1")
+    encoder = load_encoder("embedded-v1", runtime=EXACT)
     found: dict[str, Any] = {"digest": encoder.spec.digest, "pictures": {}, "texts": {}}
     for name, picture in pictures().items():
         features = encoder.encode_images(picture[np.newaxis])

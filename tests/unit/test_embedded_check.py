@@ -6,12 +6,16 @@ import pytest
 from streammem.core.errors import MissingError
 from streammem.encoders import embedded_check
 from streammem.encoders._embedded import EmbeddedEncoder
-from streammem.encoders.embedded_check import TOLERANCE, check_picture, largest_deviation
+from streammem.encoders.embedded_check import EXACT, TOLERANCES, check_picture, deviations
 from streammem.runtime.doctor import _shipped_weights
 
 
 def test_shipped_weights_give_the_shipped_vectors():
-    assert largest_deviation() <= TOLERANCE
+    """Exactly, and in the number type that encoding takes on this machine."""
+    found = deviations()
+
+    assert {EXACT.dtype, EmbeddedEncoder().runtime.dtype} == set(found)
+    assert all(deviation <= TOLERANCES[dtype] for dtype, deviation in found.items())
 
 
 def test_another_preprocessing_is_noticed(monkeypatch):
@@ -19,7 +23,7 @@ def test_another_preprocessing_is_noticed(monkeypatch):
     swapped = check_picture()[:, ::-1]
     monkeypatch.setattr(embedded_check, "check_picture", lambda: swapped)
 
-    assert largest_deviation() > 10 * TOLERANCE
+    assert deviations()[EXACT.dtype] > 10 * TOLERANCES[EXACT.dtype]
     assert [check.status for check in _shipped_weights()] == ["failed"]
 
 

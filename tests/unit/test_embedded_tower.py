@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from streammem.core.errors import MissingError, UsageError
 from streammem.core.types import RuntimeChoice
+from streammem.encoders import _devices
 from streammem.encoders._embedded import LEARNED_SHARE, EmbeddedEncoder
 from streammem.encoders.embedded_tower import ImageTower
 from streammem.encoders.load import load_encoder
@@ -93,7 +94,29 @@ def test_what_is_no_picture_is_refused(encoder):
 
 def test_the_runtime_of_a_memory_is_kept(encoder):
     assert encoder.runtime.threads == 1
-    assert EmbeddedEncoder().runtime.dtype == "float32"
+    assert encoder.runtime.dtype == "float32"
+
+
+@pytest.mark.parametrize(("fast", "dtype"), [(True, "bfloat16"), (False, "float32")])
+def test_the_processor_decides_the_number_type(monkeypatch, fast, dtype):
+    monkeypatch.setattr(_devices, "has_fast_bfloat16", lambda: fast)
+
+    assert EmbeddedEncoder().runtime.dtype == dtype
+
+
+def test_bfloat16_gives_nearly_the_vectors_of_float32(encoder):
+    """So that memories of machines with and without it can be asked alike."""
+    rounded = EmbeddedEncoder(RuntimeChoice(threads=1, dtype="bfloat16"))
+    pictures = _pictures(6)
+    exact, found = encoder.encode_images(pictures), rounded.encode_images(pictures)
+
+    assert (exact.embeddings * found.embeddings).sum(-1).min() > 0.999
+    assert (exact.tokens * found.tokens).sum(-1).min() > 0.995
+
+
+def test_another_number_type_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="'int8' is none of float32, bfloat16"):
+        ImageTower(tmp_path / "weights.safetensors", threads=1, dtype="int8")
 
 
 def test_the_digest_covers_the_weights(monkeypatch, tmp_path):
