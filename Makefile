@@ -19,6 +19,8 @@ $(VENV)/.installed: pyproject.toml
 	  test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'; \
 	fi
+	@# pip compiles what it installs, but not what it only links to.
+	@$(BIN)/python -m compileall -q streammem cli
 	@touch $@
 
 demo: $(VENV)/.installed

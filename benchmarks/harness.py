@@ -85,8 +85,12 @@ def streammem(*arguments: str) -> list[str]:
 
 
 def command_environment(**extra: str) -> dict[str, str]:
-    """An environment in which the command runs from this checkout and never reaches a hub."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("STREAMMEM_")}
+    """An environment in which the command runs from this checkout and never reaches a hub.
+
+    Python may keep what it compiled, as it does for an installed package.
+    """
+    left_out = ("STREAMMEM_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     path = os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "cli")])
     return {**kept, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1", **extra}
 
