@@ -9,18 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from streammem.api import AskOptions, Library
+    from streammem.api import AskOptions, Library, Memory
     from streammem.core.errors import StreamMemError
     from streammem.memory.store import MemoryStore
     from streammem.query.parse import parse_question
 
 __version__ = "0.1.0"
 
-__all__ = ["AskOptions", "Library", "MemoryStore", "StreamMemError", "parse_question"]
+__all__ = ["AskOptions", "Library", "Memory", "MemoryStore", "StreamMemError", "parse_question"]
 
 _HOMES = {
     "AskOptions": "streammem.api",
     "Library": "streammem.api",
+    "Memory": "streammem.api",
     "MemoryStore": "streammem.memory.store",
     "StreamMemError": "streammem.core.errors",
     "parse_question": "streammem.query.parse",

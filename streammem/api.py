@@ -26,6 +26,7 @@ from streammem.core.results import (
 from streammem.core.timelines import Timeline, TimelineOptions
 from streammem.core.types import Answer
 from streammem.core.watches import ObserverFactory, OnWatchEvent, WatchEvent, WatchOptions
+from streammem.named_memory import Memory
 
 if TYPE_CHECKING:
     from streammem.answer.base import Answerer, OnProgress
@@ -41,6 +42,7 @@ __all__ = [
     "AskOptions",
     "BatchOptions",
     "Library",
+    "Memory",
     "TimelineOptions",
     "WatchOptions",
     "doctor",
@@ -159,7 +161,7 @@ class Library:
     def _batch_job(self, request: IngestRequest | None, options: BatchOptions | None) -> "BatchJob":
         from streammem.runtime.batch.run import BatchJob
 
-        config, asking = self._config.config, self._default_options()
+        config, asking = self._config.config, self.default_options()
         chosen = request or request_from_config(config)
         return BatchJob(self._folder, chosen, options or BatchOptions(), asking, config.answer)
 
@@ -192,6 +194,16 @@ class Library:
             should_stop=should_stop or _never,
         )
 
+    def default_options(self) -> AskOptions:
+        """What the configuration says of questions."""
+        query = self._config.config.query
+        return AskOptions(
+            top_k=query.top_k,
+            min_confidence=query.min_confidence,
+            answerer=query.answerer,
+            second_look=query.second_look,
+        )
+
     def ask(
         self,
         question: str,
@@ -209,7 +221,7 @@ class Library:
         """
         from streammem.runtime.asking import answer_question
 
-        options = options or self._default_options()
+        options = options or self.default_options()
         started_at = time.perf_counter()
         wording = self._wording(options, on_progress)
         opened = self._memories().open_for(question, options, searching=False)
@@ -236,7 +248,7 @@ class Library:
         """
         from streammem.runtime.conversing import Conversation
 
-        chosen = options or replace(self._default_options(), second_look=True)
+        chosen = options or replace(self.default_options(), second_look=True)
         opener = self._memories()
         warm = opener.keep_warm()
         self._wording(chosen, None)
@@ -274,7 +286,7 @@ class Library:
 
         if (text is None) == (image is None):
             raise UsageError("search takes a text or --image FILE, exactly one of them")
-        options = options or self._default_options()
+        options = options or self.default_options()
         started_at = time.perf_counter()
         opened = self._memories().open_for(text, options, searching=True)
         load_ms = (time.perf_counter() - started_at) * 1000
@@ -315,6 +327,17 @@ class Library:
 
         return summarise(LibraryFolder(self._folder))
 
+    def memory(self, name: str) -> Memory:
+        """One of them by its id, or any by the path of its file, to be asked alone.
+
+        Raises:
+            UsageError: there is no memory of this name.
+        """
+        from streammem.storage.library import LibraryFolder
+
+        LibraryFolder(self._folder).resolve(name)
+        return Memory(self, name)
+
     def show(self, memory: str) -> MemoryDetails:
         """Everything about one memory: settings, bytes, gaps, cells, ledger."""
         from streammem.runtime.inspecting import details
@@ -335,15 +358,6 @@ class Library:
         from streammem.storage.library import LibraryFolder
 
         return forget(LibraryFolder(self._folder), memories, remove=remove)
-
-    def _default_options(self) -> AskOptions:
-        query = self._config.config.query
-        return AskOptions(
-            top_k=query.top_k,
-            min_confidence=query.min_confidence,
-            answerer=query.answerer,
-            second_look=query.second_look,
-        )
 
     def _wording(self, options: AskOptions, on_progress: "OnProgress | None") -> "Wording | None":
         """The answerer that was asked for, kept for later questions; None for the built-in one."""
