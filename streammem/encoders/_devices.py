@@ -59,13 +59,6 @@ def types_worth_timing(device: torch.device) -> tuple[str, ...]:
     return ("float32", "bfloat16") if wide else ("float32",)
 
 
-def has_fast_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 itself, which takes half the time or less."""
-    # Not there in the oldest torch that streammem runs with.
-    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(capabilities.get(name) for name in ("amx_bf16", "avx512_bf16"))
-
-
 def resolve_device(requested: str) -> torch.device:
     """The device that `auto`, `cpu`, `cuda` or `cuda:N` means here.
 

@@ -26,6 +26,7 @@ from streammem.encoders.embedded_tower import ImageTower
 from streammem.encoders.manifest import Manifest, read_background, read_manifest
 from streammem.encoders.names import EMBEDDED_ID
 from streammem.encoders.preprocess import Preprocessing, fit
+from streammem.encoders.runtime_choice import has_fast_bfloat16
 
 WEIGHTS_FILE: Final = "weights.safetensors"
 WORDS_FILE: Final = "words.txt"
@@ -78,8 +79,6 @@ class EmbeddedEncoder(Encoder):
         """The number type that the processor is made for, on the cores there are; nothing timed."""
         if self._given_runtime is not None:
             return self._given_runtime
-        from streammem.encoders._devices import has_fast_bfloat16
-
         dtype = "bfloat16" if has_fast_bfloat16() else "float32"
         return RuntimeChoice(
             dtype=dtype,

@@ -8,7 +8,6 @@ from torch.nn import functional
 
 from streammem.core.errors import MissingError, UsageError
 from streammem.core.types import RuntimeChoice
-from streammem.encoders import _devices
 from streammem.encoders._embedded import LEARNED_SHARE, EmbeddedEncoder
 from streammem.encoders.embedded_tower import ImageTower
 from streammem.encoders.load import load_encoder
@@ -99,7 +98,7 @@ def test_the_runtime_of_a_memory_is_kept(encoder):
 
 @pytest.mark.parametrize(("fast", "dtype"), [(True, "bfloat16"), (False, "float32")])
 def test_the_processor_decides_the_number_type(monkeypatch, fast, dtype):
-    monkeypatch.setattr(_devices, "has_fast_bfloat16", lambda: fast)
+    monkeypatch.setattr("streammem.encoders._embedded.has_fast_bfloat16", lambda: fast)
 
     assert EmbeddedEncoder().runtime.dtype == dtype
 

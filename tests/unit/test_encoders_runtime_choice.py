@@ -2,7 +2,12 @@
 
 import pytest
 
-from streammem.encoders.runtime_choice import free_memory_bytes, pick_batch_size, pick_dtype
+from streammem.encoders.runtime_choice import (
+    free_memory_bytes,
+    has_fast_bfloat16,
+    pick_batch_size,
+    pick_dtype,
+)
 
 GIB = 1 << 30
 
@@ -45,3 +50,20 @@ def test_free_memory_is_a_plausible_number_of_bytes():
     free = free_memory_bytes()
 
     assert free is None or 1 << 20 < free < 1 << 50
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "fast"),
+    [
+        ("processor\t: 0\nflags\t\t: fpu sse avx512f amx_bf16 amx_tile\n", True),
+        ("processor\t: 0\nflags\t\t: fpu avx512_bf16\n", True),
+        ("processor\t: 0\nflags\t\t: fpu avx2 avx512f\n", False),
+        ("processor\t: 0\nmodel name\t: amx_bf16\n", False),
+        ("", False),
+    ],
+)
+def test_bfloat16_is_fast_where_the_processor_says_so(tmp_path, cpuinfo, fast):
+    (tmp_path / "cpuinfo").write_text(cpuinfo)
+
+    assert has_fast_bfloat16(tmp_path / "cpuinfo") is fast
+    assert has_fast_bfloat16(tmp_path / "nothing") is False
