@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from streammem.core.types import RelativeRange
 from streammem.query.number_words import NUMBER, ORDINAL, number_value, ordinal_value
@@ -61,7 +62,7 @@ Handler = Callable[[re.Match[str]], TimeRange | None]
 def extract_time_phrases(text: str) -> TimePhrases:
     """The time range that a text names, and what remains of it."""
     found = TimeRange()
-    for pattern, handler in _RULES:
+    for pattern, handler in _compiled(timed=_A_TIME.search(text) is not None):
         match = pattern.search(text)
         while match is not None:
             piece = handler(match)
@@ -210,8 +211,22 @@ def _tidy(text: str) -> str:
     return text.strip(" ,;:")
 
 
-def _rule(pattern: str, handler: Handler) -> tuple[re.Pattern[str], Handler]:
-    return re.compile(pattern, re.IGNORECASE), handler
+# What every text has that holds a single time or a length of time.
+_A_TIME = re.compile(r"\d|hour|hr|min|sec|clock|noon|midnight", re.IGNORECASE)
+_TIMES = (ATOM, CLOCK, DURATION, UNIT)
+
+
+@cache
+def _compiled(*, timed: bool) -> tuple[tuple[re.Pattern[str], Handler], ...]:
+    """The rules in order; those about times only for texts that have one.
+
+    They are long, and most questions have none: compiling them is a tenth of a first answer.
+    """
+    return tuple(
+        (re.compile(pattern, re.IGNORECASE), handler)
+        for pattern, handler in _RULES
+        if timed or not any(time in pattern for time in _TIMES)
+    )
 
 
 _AT = (
@@ -222,103 +237,100 @@ _NOT_OFFSET = r"(?!\s+(?:before|after|later|earlier|long|of(?!\s+(?:the|this)\s+
 _EDGE_IN = (
     r"(?:\b(?:right\s+)?(?:at|in|near|around|towards?|during|from|by)\s+)(?:the\s+)?(?:very\s+)?"
 )
-_RULES: tuple[tuple[re.Pattern[str], Handler], ...] = (
-    _rule(
+_RULES: tuple[tuple[str, Handler], ...] = (
+    (
         rf"{_DURING_THIS}\b(?:in\s+)?between\s+(?:the\s+)?(?P<a>{ATOM}|{NUMBER}){_MARK}\s*"
         rf"(?:and|to|-|–|—)\s*(?:the\s+)?(?P<b>{ATOM}){_MARK}",
         _between,
     ),
-    _rule(
+    (
         rf"{_DURING_THIS}(?:\b(?:from|during|in|at|of)\s+)?(?:the\s+)?"
         rf"(?P<a>{ATOM}|(?<=from\s){NUMBER}){_MARK}\s*"
         rf"(?:up\s+to|to|through|until|till|-|–|—)\s*(?:the\s+)?(?P<b>{ATOM}){_MARK}",
         _between,
     ),
-    _rule(
+    (
         r"\b(?:between|from)\s+(?P<a>\d+(?:\.\d+)?)\s*(?:and|to|-|–)\s*(?P<b>\d+(?:\.\d+)?)"
         r"(?=\s*[?.!]*\s*$)",
         _bare_between,
     ),
-    _rule(
+    (
         rf"(?:\b(?:with)?in\s+|\b(?:during|over|for|throughout|of|from)\s+)?(?:\bthe\s+)(?:very\s+)?"
         rf"(?P<which>first|initial|opening|last|final|past|previous|closing)\s+"
         rf"(?P<d>{DURATION}|half[\s-](?:hour|minute)|(?:few\s+)?{UNIT}){_OF_VIDEO}(?![\w'-])",
         _edge,
     ),
-    _rule(
+    (
         rf"\b(?:with)?in\s+(?P<which>first|last)\s+(?P<d>{DURATION}){_OF_VIDEO}(?!\w)",
         _edge,
     ),
-    _rule(
-        rf"\b(?P<d>{DURATION}|a\s+few\s+{UNIT}|a\s+moment|a\s+(?:little\s+)?while)\s+ago\b", _ago
-    ),
-    _rule(
+    (rf"\b(?P<d>{DURATION}|a\s+few\s+{UNIT})\s+ago\b", _ago),
+    (r"\b(?P<d>a\s+moment|a\s+(?:little\s+)?while)\s+ago\b", _ago),
+    (
         rf"(?:\b(?:in|during|throughout|at|for|of)\s+)?\bthe\s+(?P<n>{ORDINAL})\s+"
         rf"(?P<unit>minute|hour)\b{_OF_VIDEO}",
         _ordinal_unit,
     ),
-    _rule(
+    (
         rf"\b(?:in|during|throughout|within)\s+(?P<unit>minute|hour)\s+(?:number\s+)?"
         rf"(?P<n>{NUMBER})(?![\w:]){_OF_VIDEO}",
         _numbered_unit,
     ),
-    _rule(
+    (
         rf"(?:\bat\s+)?(?:\b(?:around|about|approximately|near|roughly|circa)|~)\s*(?:the\s+)?"
         rf"(?P<a>{ATOM}){_MARK}{_NOT_OFFSET}",
         _around,
     ),
-    _rule(
+    (
         rf"\b(?:any\s+time\s+)?(?:after|since|past|beyond|starting\s+(?:at|from)|later\s+than|from)\s+"
         rf"(?:the\s+)?(?P<a>{ATOM}){_MARK}(?:\s+(?:on|onwards?))?{_NOT_OFFSET}",
         _after,
     ),
-    _rule(
+    (
         rf"\b(?:any\s+time\s+)?(?:before|until|till|by|up\s+to|up\s+until|prior\s+to|earlier\s+than)\s+"
         rf"(?:the\s+)?(?P<a>{ATOM}){_MARK}{_NOT_OFFSET}",
         _before,
     ),
-    _rule(rf"{_AT}(?P<a>{ATOM}){_MARK}(?:\s+video\s+time)?{_NOT_OFFSET}", _instant),
-    _rule(rf"\b(?P<a>{ATOM})\s+(?:into\s+{VIDEO}|in(?=\s*[?.!,]|\s*$))", _instant),
-    _rule(r"\b(?:at|t\s?=)\s*(?P<a>\d+(?:\.\d+)?)(?=\s*[?.!]*\s*$)", _bare_instant),
-    _rule(rf"(?:\b(?:the\s+)?(?:timestamp|time)\s+)?(?P<a>{CLOCK})(?!\s*(?:am|pm)\b)", _instant),
-    _rule(
+    (rf"{_AT}(?P<a>{ATOM}){_MARK}(?:\s+video\s+time)?{_NOT_OFFSET}", _instant),
+    (rf"\b(?P<a>{ATOM})\s+(?:into\s+{VIDEO}|in(?=\s*[?.!,]|\s*$))", _instant),
+    (r"\b(?:at|t\s?=)\s*(?P<a>\d+(?:\.\d+)?)(?=\s*[?.!]*\s*$)", _bare_instant),
+    (rf"(?:\b(?:the\s+)?(?:timestamp|time)\s+)?(?P<a>{CLOCK})(?!\s*(?:am|pm)\b)", _instant),
+    (
         rf"(?:\b(?:in|during|throughout|for|of)\s+)?\bthe\s+(?P<which>first|second|third|fourth|"
         rf"last|final|latter)\s+(?P<part>half|third|quarter)\b{_OF_VIDEO}(?!\s+of\b)",
         _part,
     ),
-    _rule(
+    (
         rf"\b(?:at\s+)?(?:the\s+)?(?:half-?\s?way|mid-?way)(?:\s+(?:point|mark))?"
         rf"(?:\s+(?:through|into|of|in)(?:\s+{VIDEO})?)?\b",
         _fraction(0.5, 0.5),
     ),
-    _rule(
-        rf"\b(?:at\s+)?(?P<n>\d{{1,3}})\s?(?:%|percent)\s+(?:into|through|of)\s+{VIDEO}", _percent
-    ),
-    _rule(
+    (rf"\b(?:at\s+)?(?P<n>\d{{1,3}})\s?(?:%|percent)\s+(?:into|through|of)\s+{VIDEO}", _percent),
+    (
         rf"(?:{_EDGE_IN})middle(?:\s+(?:part|section))?\s+(?:of|in)\s+{VIDEO}|\b(?:near|around|towards)\s+the\s+middle\b"
         rf"(?!\s+of\b)",
         _fraction(1 / 3, 2 / 3),
     ),
-    _rule(rf"\b(?:since|from)\s+the\s+(?:beginning|start){_OF_VIDEO}(?!\s+of\b)", _whole),
-    _rule(
+    (rf"\b(?:since|from)\s+the\s+(?:beginning|start){_OF_VIDEO}(?!\s+of\b)", _whole),
+    (
         rf"{_EDGE_IN}(?:beginning|start|outset|opening){_OF_VIDEO}(?!\s+of\b)"
         rf"|\b(?:when|as|once)\s+{VIDEO}\s+(?:starts|begins|opens|started|began)\b",
         _fraction(0.0, EDGE_SHARE),
     ),
-    _rule(
+    (
         rf"{_EDGE_IN}(?:end|ending|close)\b(?!-){_OF_VIDEO}(?!\s+of\b)"
         rf"|\b(?:when|as|once)\s+{VIDEO}\s+(?:ends|finishes|stops|ended|is\s+over)\b",
         _fraction(1 - EDGE_SHARE, 1.0),
     ),
-    _rule(r"\b(?:so\s+far|thus\s+far|until\s+now|up\s+to\s+now|till\s+now|by\s+now)\b", _whole),
-    _rule(r"\bjust\s+now\b|\b(?:most\s+)?recently\b", _now(JUST_NOW_S)),
-    _rule(
+    (r"\b(?:so\s+far|thus\s+far|until\s+now|up\s+to\s+now|till\s+now|by\s+now)\b", _whole),
+    (r"\bjust\s+now\b|\b(?:most\s+)?recently\b", _now(JUST_NOW_S)),
+    (
         r"\b(?:right|even)\s+now\b|\bat\s+(?:the|this)\s+(?:very\s+|current\s+|present\s+)?"
         r"(?:moment|instant)\b(?!\s+(?:when|that|of))|\b(?:currently|presently)\b|\bat\s+present\b"
         r"|\bas\s+of\s+now\b|(?<!\bfrom\s)\bnow\b(?!\s+on\b(?!\s+the\b))|\bcurrent(?=\s+[a-z])",
         _now(NOW_S),
     ),
-    _rule(
+    (
         r"\bjust(?=\s+(?:said|say|says|asked|taken|performed|made|used|happen(?:ed|s)?|occur(?:red|s)?|did|do|does|done|appear(?:ed|s)?"
         r"|shown|seen|passed?|left|came|entered|took|placed|added|put|finished|started))"
         r"|(?<=\bdone\s)just\b",

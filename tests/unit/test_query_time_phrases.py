@@ -1,8 +1,13 @@
 """Time phrases: every way to say a time becomes the same numbers, and leaves the text."""
 
+import re
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from streammem.core.types import RelativeRange
+from streammem.query import time_phrases
 from streammem.query.number_words import first_number, number_value, ordinal_value
 from streammem.query.time_atoms import duration_value
 from streammem.query.time_phrases import extract_time_phrases
@@ -142,3 +147,21 @@ def test_first_number_reads_options(text: str, value: float | None) -> None:
 def test_duration_value_reads(text: str, seconds: float | None) -> None:
     """Lengths in words give seconds."""
     assert duration_value(text) == seconds
+
+
+WORDS = """
+    when is the ball red at 1:30 90s 1h2m ten minutes a moment while ago in first last half hour
+    hours hrs few seconds after before noon midnight o'clock 5 pm between and from to minute three
+    third of the video now just end beginning two sec an until 12 %
+"""
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from(sorted(WORDS.split())), max_size=9).map(" ".join))
+def test_rules_about_times_are_left_out_only_where_they_find_nothing(text: str) -> None:
+    """What is not compiled for a text without a time could not have matched in it."""
+    found = extract_time_phrases(text)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(time_phrases, "_A_TIME", re.compile(""))
+
+        assert extract_time_phrases(text) == found
