@@ -8,6 +8,7 @@ import sys
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import mean
 
 import numpy as np
 import pytest
@@ -337,12 +338,18 @@ def test_what_is_shipped_is_small_enough_and_listed():
 def test_the_log_and_the_record_of_the_run_are_there():
     """What was run, on which bytes, and how the losses fell."""
     record = json.loads((TRAIN / "run.json").read_text(encoding="utf-8"))
-    rows = [json.loads(line) for line in (TRAIN / "log.jsonl").read_text("utf-8").splitlines()]
+    begun, rows = (
+        [json.loads(line) for line in (TRAIN / name).read_text("utf-8").splitlines()]
+        for name in ("log-first-five.jsonl", "log.jsonl")
+    )
 
-    assert record["plan"]["seed"] == 7
+    assert record["plan"]["seed"] == 8
     assert all(len(digest) == 64 for digest in record["pictures"].values())
     assert rows[-1]["step"] >= record["plan"]["steps"] - 20
-    assert rows[-1]["whole"] < rows[0]["whole"]
+    assert begun[-1]["whole"] < begun[0]["whole"]
+    # Views differ more from step to step than a leg gains, so many are compared.
+    first, last = (mean(row["whole"] for row in part) for part in (rows[:100], rows[-50:]))
+    assert last < first
 
 
 def test_the_one_command_says_what_it_needs():

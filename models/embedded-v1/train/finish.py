@@ -7,6 +7,7 @@ import argparse
 import json
 import shutil
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +34,16 @@ from words import Vocabulary
 from streammem.encoders._descriptor import DescriptorEncoder
 from streammem.encoders._embedded import LEARNED_SHARE, EmbeddedEncoder
 from streammem.encoders.digests import file_digest
-from streammem.encoders.embedded_check import CHECK_FILE, check_vectors
+from streammem.encoders.embedded_check import CHECK_FILE, EXACT, check_vectors
 from streammem.encoders.embedded_tower import ImageTower
 
 HERE = Path(__file__).resolve().parents[1]
 # The weights of a checkpoint that are tried: where the rate fell fast, the average lags behind.
 TAKEN = ("averaged", "student")
-# The share of its classes' own vectors in a learned word vector.
-CLASS_SHARE = 0.5
-# Ways to a word's vector that are tried: the share of the learned one, the rest being solved with
-# this ridge.
-LEARNED_PARTS = (0.0, 0.5, 1.0)
+# Ways to a word's vector that are tried: the share of its classes' own vectors in the learned one,
+# the share of that in the whole, the rest being solved, and the ridge for solving.
+CLASS_SHARES = (0.0, 0.25, 0.5)
+LEARNED_PARTS = (0.0, 0.5, 0.75, 1.0)
 RIDGES = (0.03, 0.1, 0.3)
 
 FILES = ("background.safetensors", "weights.safetensors", "words.safetensors", "words.txt")
@@ -53,25 +53,45 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Weights of a checkpoint, their exported tower, and how they do on validation pictures."""
+    """Weights of a checkpoint with a way to word vectors, and how they find validation pictures."""
 
-    student: Student
     file: Path
+    way: tuple[float, float, float]
+    student: Student
     measured: Measured
-    agreement: dict[str, float]
+    vectors: Floats
+    nouns: dict[str, NounFound]
+
+    @property
+    def mean_precision(self) -> float:
+        """What candidates are compared by."""
+        return float(np.mean([found.precision for found in self.nouns.values()]))
 
 
-def _by_agreement(work: Path, weights: Path, vocabulary: Vocabulary) -> list[Candidate]:
+def _candidates(work: Path, weights: Path, vocabulary: Vocabulary) -> list[Candidate]:
+    """The best way for each of the weights, the better weights first."""
     found = []
     for which in TAKEN:
         student = load_student(work / "checkpoint.pt", vocabulary, which)
         file = work / f"{which}.safetensors"
         export_tower(student.tower, file)
-        measured = measure(ImageTower(file, threads=2), work, weights, vocabulary)
-        singles = functional.normalize(student.singles.detach(), dim=-1).numpy()
-        found.append(Candidate(student, file, measured, agreement(measured, singles)))
-    found.sort(key=lambda each: each.agreement["top1"] + each.agreement["top5"], reverse=True)
-    return found
+        tower = ImageTower(file, threads=2)
+        measured = measure(tower, work, weights, vocabulary)
+        sums = sums_of_views(tower, work, weights, vocabulary)
+        tried = []
+        for way in product(CLASS_SHARES, LEARNED_PARTS, RIDGES):
+            share, part, ridge = way
+            learned = word_vectors(student, vocabulary, share)
+            vectors = _unit(part * learned + (1 - part) * sums.vectors(ridge))
+            nouns = noun_precisions(measured, vocabulary, vectors)
+            tried.append(Candidate(file, way, student, measured, vectors, nouns))
+        found.append(max(tried, key=lambda each: each.mean_precision))
+    return sorted(found, key=lambda each: -each.mean_precision)
+
+
+def _agreement(candidate: Candidate) -> dict[str, float]:
+    singles = functional.normalize(candidate.student.singles.detach(), dim=-1).numpy()
+    return agreement(candidate.measured, singles)
 
 
 def finish(work: Path, weights: Path) -> None:
@@ -79,23 +99,12 @@ def finish(work: Path, weights: Path) -> None:
     torch.set_num_threads(2)
     vocabulary = load_vocabulary(work, weights)
     # The shipped folder stays whole until everything is known that goes there.
-    best, other = _by_agreement(work, weights, vocabulary)
-    student, measured = best.student, best.measured
+    best, other = _candidates(work, weights, vocabulary)
+    measured, vectors, nouns = best.measured, best.vectors, best.nouns
     tower = ImageTower(best.file, threads=2)
-    learned = word_vectors(student, vocabulary, CLASS_SHARE)
-    sums = sums_of_views(tower, work, weights, vocabulary)
-    tried = {
-        (part, ridge): _unit(part * learned + (1 - part) * sums.vectors(ridge))
-        for part in LEARNED_PARTS
-        for ridge in RIDGES
-    }
-    nouns = {way: noun_precisions(measured, vocabulary, each) for way, each in tried.items()}
-    means = {way: _mean_precision(each) for way, each in nouns.items()}
-    way = max(tried, key=means.__getitem__)
-    vectors = tried[way]
-    known = [noun for noun, found in nouns[way].items() if found.known]
+    known = [noun for noun, found in nouns.items() if found.known]
     concepts = [vocabulary.words[noun] for noun in known]
-    precision = {vocabulary.words[noun]: nouns[way][noun].precision for noun in known}
+    precision = {vocabulary.words[noun]: nouns[noun].precision for noun in known}
     frequent = frozenset(json.loads((weights / "glove_50d_5k.json").read_text("utf-8")))
     shipped = DescriptorEncoder().background()
     assert shipped is not None
@@ -111,21 +120,26 @@ def finish(work: Path, weights: Path) -> None:
     export_words(vocabulary, vectors, precision, frequent, HERE)
     save_file({"vectors": joined.astype(np.float16)}, HERE / "background.safetensors")
     (HERE / "background.safetensors").chmod(0o644)
-    _write_manifest(nouns[way], shipped.midpoint, shipped.scale, FILES)
-    save_file(check_vectors(EmbeddedEncoder()), HERE / CHECK_FILE)
+    _write_manifest(nouns, shipped.midpoint, shipped.scale, FILES)
+    save_file(check_vectors(EmbeddedEncoder(EXACT)), HERE / CHECK_FILE)
     (HERE / CHECK_FILE).chmod(0o644)
-    _write_manifest(nouns[way], shipped.midpoint, shipped.scale, (*FILES, CHECK_FILE))
+    _write_manifest(nouns, shipped.midpoint, shipped.scale, (*FILES, CHECK_FILE))
     coco = coco_precision(measured, vocabulary, vectors)
     found = strengths / spread > shipped.midpoint
     report: dict[str, Any] = {
-        "noun_precision_by_learned_part_and_ridge": {str(key): means[key] for key in means},
-        "chosen": way,
-        "taken": best.file.stem,
-        "agreement": best.agreement,
-        "agreement_of_the_other": other.agreement,
+        "chosen": [
+            {
+                "weights": each.file.stem,
+                "class_share, learned_part, ridge": each.way,
+                "noun_precision": each.mean_precision,
+                "agreement": _agreement(each),
+            }
+            for each in (best, other)
+        ],
+        "agreement": _agreement(best),
         "coco_map": float(np.mean(list(coco.values()))),
         "coco": coco,
-        "nouns": {noun: asdict(found) for noun, found in nouns[way].items()},
+        "nouns": {noun: asdict(found) for noun, found in nouns.items()},
         "spread": spread,
         "clips": {
             "shown": int(shown.sum()), "shown_found": int(found[shown].sum()),
@@ -141,10 +155,6 @@ def finish(work: Path, weights: Path) -> None:
 def _unit(vectors: Floats) -> Floats:
     unit: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     return unit.astype(np.float32)
-
-
-def _mean_precision(nouns: dict[str, NounFound]) -> float:
-    return float(np.mean([found.precision for found in nouns.values()]))
 
 
 def _write_manifest(

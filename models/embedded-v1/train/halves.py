@@ -42,8 +42,8 @@ class Halves:
 
     def __init__(self, student: Student, pool: ThreadPoolExecutor) -> None:
         self._student, self._pool = student, pool
-        self._copy = copy.deepcopy(student)
-        for held, given in zip(self._copy.parameters(), student.parameters(), strict=True):
+        self.copied = copy.deepcopy(student)
+        for held, given in zip(self.copied.parameters(), student.parameters(), strict=True):
             held.data = given.data
 
     def gradients(
@@ -57,10 +57,10 @@ class Halves:
                 {name: value[half * rows : (half + 1) * rows] for name, value in batch.items()},
                 seeds[half],
             )
-            for half, student in enumerate((self._student, self._copy))
+            for half, student in enumerate((self._student, self.copied))
         ]  # fmt: skip
         first, second = (each.result() for each in running)
-        pairs = zip(self._student.parameters(), self._copy.parameters(), strict=True)
+        pairs = zip(self._student.parameters(), self.copied.parameters(), strict=True)
         with torch.no_grad():
             for own, other in pairs:
                 if own.grad is not None and other.grad is not None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from detect import detect
 from finish import finish
+from grow import start_from
 from pictures import decode_pictures
 from things import cut_out
 from train import Plan, train
@@ -28,6 +29,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=Plan().steps)
     parser.add_argument("--small-share", type=float, default=Plan().small_share)
     parser.add_argument("--decay-from", type=float, default=Plan().decay_from)
+    parser.add_argument("--start-from", type=Path, help="a folder of shipped files to go on from")
     options = parser.parse_args()
     plan = replace(
         Plan(),
@@ -40,6 +42,8 @@ def main() -> None:
     cut_out(options.work, options.teachers)
     record = {"plan": asdict(plan), "pictures": digests}
     (options.work / "run.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
+    if options.start_from:
+        start_from(options.start_from, options.work, options.teachers, plan)
     train(options.work, options.teachers, plan)
     finish(options.work, options.teachers)
 

@@ -11,8 +11,8 @@ GRID = 6
 DIM = 192
 # Per stage: channels, channels inside a bottleneck, bottlenecks. Dense 3 x 3 convolutions over few
 # channels: on a CPU depthwise ones cost more time than their arithmetic.
-STAGES = ((32, 16, 1), (64, 24, 1), (192, 80, 6), (384, 144, 3))
-HEAD = 448
+STAGES = ((32, 32, 1), (96, 48, 2), (256, 128, 6), (512, 192, 4))
+HEAD = 512
 _FIRST_PATCH = 4
 _NEXT_PATCH = 2
 
@@ -51,7 +51,7 @@ class Bottleneck(nn.Module):
 
 
 class Tower(nn.Module):
-    """Pictures `[B 3 192 192]` to features `[B 36 448]` and to the embedding space."""
+    """Pictures `[B 3 192 192]` to features `[B 36 512]` and to the embedding space."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class Tower(nn.Module):
         return self.project(tokens.mean(1)), self.project(tokens)
 
     def features(self, pictures: torch.Tensor) -> torch.Tensor:
-        """What is projected, `[B 36 448]` at full size."""
+        """What is projected, `[B 36 512]` at full size."""
         grid: torch.Tensor = self.body(pictures)
         return grid.flatten(2).transpose(1, 2)
 

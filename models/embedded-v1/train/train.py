@@ -44,7 +44,7 @@ class Plan:
     warm_up: int = 200
     decay_from: float = 0.45
     average: float = 0.998
-    seed: int = 7
+    seed: int = 8
     workers: int = 2
     save_every: int = 100
 
@@ -213,7 +213,7 @@ def train(work: Path, weights: Path, plan: Plan) -> Path:
     targets = Targets(vocabulary, Classifier(weights))
     averaged = {name: value.detach().clone() for name, value in student.state_dict().items()}
     pool = ThreadPoolExecutor(HALVES, initializer=torch.set_num_threads, initargs=(1,))
-    optimisers = _optimisers(student, plan, pool)
+    optimisers = optimisers_of(student, plan, pool)
     halves, losses_of = Halves(student, pool), partial(losses, targets)
     path, first = work / "checkpoint.pt", 0
     if path.is_file():
@@ -224,7 +224,7 @@ def train(work: Path, weights: Path, plan: Plan) -> Path:
         averaged, first = state["averaged"], int(state["step"])
     start = time.perf_counter()
     with (work / "log.jsonl").open("a", encoding="utf-8") as log:
-        for step, batch in enumerate(_batches(work, weights, plan, first), first):
+        for step, batch in enumerate(batches(work, weights, plan, first), first):
             for optimiser in optimisers:
                 for group in optimiser.param_groups:
                     group["lr"] = plan.rate_at(step)
@@ -240,13 +240,14 @@ def train(work: Path, weights: Path, plan: Plan) -> Path:
                 log.write(json.dumps(row) + "\n")
                 log.flush()
             if (step + 1) % plan.save_every == 0 or step + 1 == plan.steps:
-                _save(path, step + 1, student, optimisers, averaged)
+                save(path, step + 1, student, optimisers, averaged)
     return path
 
 
-def _optimisers(
+def optimisers_of(
     student: Student, plan: Plan, pool: ThreadPoolExecutor
 ) -> list[torch.optim.Optimizer]:
+    """Orthogonal updates for the tower's matrices, Adam for tables, norms and offsets."""
     convolutions = [p for p in student.tower.parameters() if p.ndim > 1]
     own = {id(p) for p in convolutions}
     tables = [p for p in student.parameters() if p.ndim > 1 and id(p) not in own]
@@ -270,13 +271,14 @@ def _average(averaged: dict[str, torch.Tensor], student: Student, keep: float) -
                 averaged[name].copy_(value)
 
 
-def _save(
+def save(
     path: Path,
     step: int,
     student: Student,
     optimisers: list[torch.optim.Optimizer],
     averaged: dict[str, torch.Tensor],
 ) -> None:
+    """Write a checkpoint, whole or not at all."""
     state = {
         "step": step,
         "student": student.state_dict(),
@@ -288,7 +290,8 @@ def _save(
     unfinished.replace(path)
 
 
-def _batches(work: Path, weights: Path, plan: Plan, first: int) -> Any:
+def batches(work: Path, weights: Path, plan: Plan, first: int) -> Any:
+    """Batches of views from step `first` on, made by workers."""
     small_until = int(plan.small_share * plan.steps) * plan.batch
     views = Views(work, weights, plan.seed, small_until=small_until)
     numbers = range(first * plan.batch, plan.steps * plan.batch)

@@ -32,7 +32,7 @@ UNKNOWN = 255
 SMALL_GRID = 4
 # How many crops of a picture there are: laps take them in turn, so that the teacher looks at each
 # only once.
-CROPS = 4
+CROPS = 6
 
 
 @dataclass(frozen=True, slots=True)
