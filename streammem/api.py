@@ -10,7 +10,7 @@ from streammem.core.alerts import AlertOptions, AlertRule
 from streammem.core.batches import BatchEvent, BatchOptions, BatchPlan, OnBatchEvent
 from streammem.core.config import LoadedConfig, default_library_folder, load_config
 from streammem.core.errors import UsageError
-from streammem.core.requests import AskOptions, request_from_config
+from streammem.core.requests import AskOptions, questions_from_config, request_from_config
 from streammem.core.results import (
     Check,
     Forgotten,
@@ -196,13 +196,7 @@ class Library:
 
     def default_options(self) -> AskOptions:
         """What the configuration says of questions."""
-        query = self._config.config.query
-        return AskOptions(
-            top_k=query.top_k,
-            min_confidence=query.min_confidence,
-            answerer=query.answerer,
-            second_look=query.second_look,
-        )
+        return questions_from_config(self._config.config)
 
     def ask(
         self,
@@ -328,11 +322,7 @@ class Library:
         return summarise(LibraryFolder(self._folder))
 
     def memory(self, name: str) -> Memory:
-        """One of them by its id, or any by the path of its file, to be asked alone.
-
-        Raises:
-            UsageError: there is no memory of this name.
-        """
+        """One of them, by its id or the path of its file; `UsageError` where there is none."""
         from streammem.storage.library import LibraryFolder
 
         LibraryFolder(self._folder).resolve(name)
@@ -377,14 +367,9 @@ class Library:
     ) -> Answer:
         if options.thumbnails is None:
             return answer
-        from streammem.runtime.pictures import save_pictures
+        from streammem.runtime.pictures import with_pictures
 
-        folder = Path(options.thumbnails)
-        return replace(
-            answer,
-            evidence=save_pictures(answer.evidence, opened, folder),
-            candidates=save_pictures(answer.candidates, opened, folder),
-        )
+        return with_pictures(answer, opened, Path(options.thumbnails))
 
 
 def doctor(library: Library) -> list[Check]:

@@ -29,6 +29,17 @@ class AskOptions:
     device: str = "auto"
 
 
+def questions_from_config(config: Config) -> AskOptions:
+    """How questions are asked where the caller says nothing."""
+    query = config.query
+    return AskOptions(
+        top_k=query.top_k,
+        min_confidence=query.min_confidence,
+        answerer=query.answerer,
+        second_look=query.second_look,
+    )
+
+
 def request_from_config(config: Config, **overrides: Any) -> IngestRequest:
     """The ingest request that the configuration describes, with single fields replaced."""
     ingest = config.ingest

@@ -82,3 +82,13 @@ def architectures() -> tuple[str, ...]:
     for place in (package.submodule_search_locations or ()) if package else ():
         found.extend(path.stem for path in (Path(place) / "model_configs").glob("*.json"))
     return tuple(sorted(found))
+
+
+def remedy(encoder_id: str, source: str) -> str:
+    """What helps where a memory of `source` asks for an encoder that is not on this machine."""
+    if encoder_id in BUILT_IN:
+        return (
+            "it comes with streammem and has changed since: make the memory anew with "
+            f"`streammem ingest {source} --force`"
+        )
+    return f"`streammem models pull {encoder_id}`, or name the file with --weights"

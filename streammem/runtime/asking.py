@@ -12,7 +12,7 @@ from streammem.core.errors import MissingError, StreamMemError, UsageError
 from streammem.core.types import Answer, Channel, Evidence, Findings, Floats, Question
 from streammem.encoders.base import Encoder
 from streammem.encoders.load import load_encoder
-from streammem.encoders.names import parse_name
+from streammem.encoders.names import remedy
 from streammem.memory.store import MemoryStore
 from streammem.query.cues import CueBook
 from streammem.query.elsewhere import NOWHERE, Elsewhere
@@ -137,15 +137,6 @@ def encoder_for(meta: MemoryMeta, encoders: EncoderCache, weights: str, device: 
     return encoders[key]
 
 
-def _where_to_find(meta: MemoryMeta) -> str:
-    if parse_name(meta.encoder.id).built_in:
-        return (
-            "it comes with streammem and has changed since: make the memory anew with "
-            f"`streammem ingest {meta.source_path or meta.source} --force`"
-        )
-    return f"`streammem models pull {meta.encoder.id}`, or name the file with --weights"
-
-
 def _load_first(meta: MemoryMeta, places: Iterable[str], device: str) -> Encoder:
     """The memory's encoder from the first place that has the very weights it was made with."""
     problem = "its weights are not on this machine"
@@ -163,7 +154,7 @@ def _load_first(meta: MemoryMeta, places: Iterable[str], device: str) -> Encoder
         problem = "the weights found differ from those it was made with"
     raise MissingError(
         f"{meta.memory_id!r} was made with encoder {meta.encoder.id}: {problem}",
-        hint=_where_to_find(meta),
+        hint=remedy(meta.encoder.id, meta.source_path or meta.source),
         code="missing_weights",
     )
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from streammem.core.errors import SourceError
-from streammem.core.types import Evidence
+from streammem.core.types import Answer, Evidence
 from streammem.runtime.asking import OpenMemory
 from streammem.runtime.thumbnails import encode_picture, to_microseconds
 from streammem.storage.memory_file import read_thumbnail
@@ -14,6 +14,15 @@ from streammem.video.reader import ReaderOptions, open_reader
 
 _SIDE_PX = 320
 _MAX_BYTES = 64 * 1024
+
+
+def with_pictures(answer: Answer, opened: Sequence[OpenMemory], folder: Path) -> Answer:
+    """The answer with pictures of its evidence and of its candidates, written into `folder`."""
+    return replace(
+        answer,
+        evidence=save_pictures(answer.evidence, opened, folder),
+        candidates=save_pictures(answer.candidates, opened, folder),
+    )
 
 
 def save_pictures(

@@ -6,7 +6,7 @@ import pytest
 
 from streammem import AskOptions, Library, Memory
 from streammem.core.config import load_config
-from streammem.core.errors import UsageError
+from streammem.core.errors import MissingError, UsageError
 from streammem.core.requests import request_from_config
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
@@ -52,6 +52,21 @@ def test_what_a_memory_holds_is_told(library: Library) -> None:
     assert [gone.memory_id for gone in memory.forget(remove=False)] == ["scenes"]
     by_path = library.memory(str(library.folder / "scenes.smem"))
     assert by_path.ask("when is the screen yellow?").evidence
+
+
+def test_a_memory_of_an_encoder_that_has_changed_says_how_to_make_it_anew(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is nothing to download for an encoder that comes with streammem."""
+    monkeypatch.setattr("streammem.encoders._descriptor.digest_of", lambda _: "another")
+    again = Library(library.folder)
+
+    with pytest.raises(MissingError) as refusal:
+        again.memory("scenes").ask("when is the screen yellow?")
+
+    assert refusal.value.code == "missing_weights"
+    assert refusal.value.hint is not None
+    assert f"streammem ingest {SAMPLES / 'scenes.mp4'} --force" in refusal.value.hint
 
 
 def test_an_unknown_memory_is_refused_at_once(library: Library) -> None:
