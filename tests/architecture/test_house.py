@@ -163,6 +163,7 @@ def test_public_names_are_those_of_the_contract() -> None:
     assert streammem.__all__ == [
         "AskOptions",
         "Library",
+        "Memory",
         "MemoryStore",
         "StreamMemError",
         "parse_question",
