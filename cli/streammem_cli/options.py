@@ -58,7 +58,7 @@ InMemory = Annotated[
     list[str] | None,
     typer.Option("--in", metavar="MEMORY", help="Ask this memory only; may be repeated."),
 ]
-At = Annotated[str | None, typer.Option(metavar="TIME", help="Answer as if it had ended here.")]
+At = Annotated[str | None, typer.Option(metavar="TIME", help="Answer as if the stream ended here.")]
 Between = Annotated[
     tuple[str, str] | None, typer.Option(metavar="TIME TIME", help="Ask about this stretch.")
 ]

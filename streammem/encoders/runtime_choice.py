@@ -46,7 +46,7 @@ def pick_batch_size(
 
 
 def has_fast_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether the processor multiplies bfloat16 itself, which takes half the time or less.
+    """Whether the processor multiplies bfloat16 itself, which takes clearly less time.
 
     Asked of Linux and not of torch, whose import takes a second that an ingest has better uses for;
     False where nobody says.

@@ -27,10 +27,7 @@ def training(monkeypatch):
 
 
 def _tower(training, monkeypatch, shape):
-    stages, head = shape
-    monkeypatch.setattr(training["student"], "STAGES", stages)
-    monkeypatch.setattr(training["student"], "HEAD", head)
-    tower = training["student"].Tower()
+    tower = _fresh(training, monkeypatch, shape)
     for part in tower.modules():
         if isinstance(part, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(part.weight, 0.5, 1.5)
