@@ -2,6 +2,7 @@
 
 import difflib
 import importlib.util
+import shlex
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -89,6 +90,6 @@ def remedy(encoder_id: str, source: str) -> str:
     if encoder_id in BUILT_IN:
         return (
             "it comes with streammem and has changed since: make the memory anew with "
-            f"`streammem ingest {source} --force`"
+            f"`streammem ingest {shlex.quote(source)} --force`"
         )
     return f"`streammem models pull {encoder_id}`, or name the file with --weights"

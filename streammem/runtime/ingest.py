@@ -86,13 +86,22 @@ def _found(library: LibraryFolder, source: str, identity: str, request: IngestRe
     """The memory that is named, else those of the same content, first those with its own name.
 
     Several are of one content where others were given names with --name.
+
+    Raises:
+        UsageError: one of several is to be made anew, and nothing says which.
     """
     if request.name is not None:
         library.check_name(request.name)
         return [request.name] if request.name in library.ids() else []
     own = re.compile(rf"{re.escape(safe_id(source_stem(source)))}(?:-\d+)?")
     found = library.find_all(identity)
-    return sorted(found, key=lambda memory_id: own.fullmatch(memory_id) is None)
+    ordered = sorted(found, key=lambda memory_id: own.fullmatch(memory_id) is None)
+    if request.force and len(ordered) > 1 and own.fullmatch(ordered[0]) is None:
+        raise UsageError(
+            f"several memories are of this content: {', '.join(ordered)}",
+            hint="say with --name which of them to make anew",
+        )
+    return ordered
 
 
 def _meta(library: LibraryFolder, memory_id: str) -> MemoryMeta:

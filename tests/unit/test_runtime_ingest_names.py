@@ -80,3 +80,19 @@ def test_a_forced_run_that_can_make_nothing_keeps_the_memory_that_is_there(
 
     assert [one.error.code for one in (forced, named) if one.error] == [code, code]
     assert _frames(library) == before
+
+
+def test_force_does_not_guess_which_of_several_memories_goes(library: Library) -> None:
+    """None bears the name of the source, so --name has to say which is made anew."""
+    _ingest(library, name="a-part", end_s=2.0)
+    _ingest(library, name="lecture")
+    before = _frames(library)
+
+    refused = _ingest(library, fps=4.0, force=True)
+    named = _ingest(library, name="lecture", fps=4.0, force=True)
+
+    assert refused.error is not None
+    assert "a-part, lecture" in refused.error.message
+    assert "--name" in (refused.error.hint or "")
+    assert named.memory_id == "lecture"
+    assert _frames(library) == {"a-part": before["a-part"], "lecture": 2 * before["lecture"]}
