@@ -57,7 +57,7 @@ def questions(
     Examples:
       streammem bench questions --quick
       streammem bench questions --protocol features --jobs 2 --out results/
-      streammem bench questions --format mlvu --questions 3_ego.json --videos mlvu/
+      streammem bench questions --format mlvu --questions 3_ego.json --videos ego/
 
     Offline and seeded: scripts of named events at known times, as features and as
     rendered video; or, with --format, a public benchmark over its videos, scored by

@@ -5,9 +5,9 @@ import textwrap
 from typing import Any
 
 INDENT = 2
+WIDTH = 80
 # In the order in which frames pass through them.
 TIERS = ("sensory", "working", "long_term")
-_WIDTH = 80
 # What a terminal obeys instead of showing it: control characters of both kinds (escape sequences
 # begin with one), separators of lines, and what reverses the order of the text around it. Halves
 # of surrogate pairs stand for undecodable bytes in file names and cannot be printed at all.
@@ -38,13 +38,13 @@ def folded(text: str, head: str = "", indent: int | None = None) -> list[str]:
     They break at blanks outside of quoted commands, so a long word stays whole.
     """
     head, text = visible(head), visible(text)
-    if len(head) + len(text) <= _WIDTH:
+    if len(head) + len(text) <= WIDTH:
         return [(head + text).rstrip()]
     if indent is None:
-        indent = len(head) if 0 < len(head) <= _WIDTH // 2 else INDENT
+        indent = len(head) if 0 < len(head) <= WIDTH // 2 else INDENT
     lines = textwrap.wrap(
         _UNIT.sub(_NO_BREAK, _QUOTED_COMMAND.sub(_kept_together, text)),
-        _WIDTH,
+        WIDTH,
         initial_indent=head,
         subsequent_indent=" " * indent,
         break_long_words=False,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from streammem.core.budget import format_bytes
 from streammem.core.timebase import format_time
-from streammem_cli.layout import INDENT, TIERS, folded, plain
+from streammem_cli.layout import INDENT, TIERS, WIDTH, folded, plain
 
 if TYPE_CHECKING:
     from streammem.core.results import (
@@ -23,17 +23,19 @@ _CHOICE = "encoder_choice"
 
 
 def memory_lines(items: "Sequence[MemorySummary]") -> list[str]:
-    """The library, one memory a line."""
+    """The library, one memory a line; a name that leaves no room has a line of its own."""
     lines = []
     for item in items:
         if item.problem:
             lines += folded(f"damaged: {item.problem}", f"{item.memory_id:<24} ", INDENT)
             continue
         cells = sum(item.cells.values())
-        lines.append(
-            f"{item.memory_id:<24} {item.status or '':<8} {format_time(item.covered_s)} "
+        facts = (
+            f"{item.status or '':<8} {format_time(item.covered_s)} "
             f"{cells:>6} cells  {format_bytes(item.file_bytes)}"
         )
+        row = f"{item.memory_id:<24} {facts}"
+        lines += [row] if len(row) <= WIDTH else [item.memory_id, f"{'':<24} {facts}"]
     return lines
 
 

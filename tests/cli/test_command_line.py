@@ -322,3 +322,4 @@ def test_reference_is_current() -> None:
     written = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
 
     assert written.read_text(encoding="utf-8").rstrip("\n") == reference()
+    assert max(map(len, reference().splitlines())) <= 80
