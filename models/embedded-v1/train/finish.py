@@ -1,11 +1,15 @@
 """From a checkpoint to what is shipped: weights, words, background, manifest, and the figures.
 
-python models/embedded-v1/train/finish.py --teachers DIR --work DIR
+    python models/embedded-v1/train/finish.py --teachers DIR --work DIR [--checkpoint FILE]...
+
+Of several checkpoints the best one over validation pictures is shipped; without any, that of the
+work folder. `measured.json` there says how each did.
 """
 
 import argparse
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
@@ -16,6 +20,7 @@ import torch
 from background import choose_vectors, clip_strengths, fit_spread, pools
 from export import export_tower, export_words, load_student, word_vectors
 from measure import (
+    MIN_SHOWN,
     Measured,
     NounFound,
     agreement,
@@ -41,10 +46,10 @@ HERE = Path(__file__).resolve().parents[1]
 # The weights of a checkpoint that are tried: where the rate fell fast, the average lags behind.
 TAKEN = ("averaged", "student")
 # Ways to a word's vector that are tried: the share of its classes' own vectors in the learned one,
-# the share of that in the whole, the rest being solved, and the ridge for solving.
+# the share of a fully trusted solved vector in the whole, and the ridge for solving.
 CLASS_SHARES = (0.0, 0.25, 0.5)
-LEARNED_PARTS = (0.0, 0.5, 0.75, 1.0)
-RIDGES = (0.03, 0.1, 0.3)
+SOLVED_PARTS = (0.0, 0.25, 0.5, 0.75)
+RIDGES = (0.03, 0.3)
 
 FILES = ("background.safetensors", "weights.safetensors", "words.safetensors", "words.txt")
 
@@ -60,31 +65,42 @@ class Candidate:
     student: Student
     measured: Measured
     vectors: Floats
-    nouns: dict[str, NounFound]
+    seen: dict[str, NounFound]
+
+    @property
+    def nouns(self) -> dict[str, NounFound]:
+        """Those seen often enough to call a noun known or not."""
+        return {noun: found for noun, found in self.seen.items() if found.shown >= MIN_SHOWN}
 
     @property
     def mean_precision(self) -> float:
-        """What candidates are compared by."""
-        return float(np.mean([found.precision for found in self.nouns.values()]))
+        """What candidates are compared by; nouns seen once count too, most questions are rare."""
+        return float(np.mean([found.precision for found in self.seen.values()]))
 
 
-def _candidates(work: Path, weights: Path, vocabulary: Vocabulary) -> list[Candidate]:
+def _candidates(
+    checkpoints: Sequence[Path], work: Path, weights: Path, vocabulary: Vocabulary
+) -> list[Candidate]:
     """The best way for each of the weights, the better weights first."""
     found = []
-    for which in TAKEN:
-        student = load_student(work / "checkpoint.pt", vocabulary, which)
-        file = work / f"{which}.safetensors"
+    for checkpoint, which in product(checkpoints, TAKEN):
+        student = load_student(checkpoint, vocabulary, which)
+        file = work / f"{checkpoint.stem}-{which}.safetensors"
         export_tower(student.tower, file)
         tower = ImageTower(file, threads=2)
         measured = measure(tower, work, weights, vocabulary)
         sums = sums_of_views(tower, work, weights, vocabulary)
         tried = []
-        for way in product(CLASS_SHARES, LEARNED_PARTS, RIDGES):
+        for way in product(CLASS_SHARES, SOLVED_PARTS, RIDGES):
             share, part, ridge = way
+            if part == 0 and ridge != RIDGES[0]:
+                # Nothing is solved, so that the ridge changes nothing.
+                continue
             learned = word_vectors(student, vocabulary, share)
-            vectors = _unit(part * learned + (1 - part) * sums.vectors(ridge))
-            nouns = noun_precisions(measured, vocabulary, vectors)
-            tried.append(Candidate(file, way, student, measured, vectors, nouns))
+            solved = part * sums.trust
+            vectors = _unit((1 - solved) * learned + solved * sums.vectors(ridge))
+            seen = noun_precisions(measured, vocabulary, vectors, min_shown=1)
+            tried.append(Candidate(file, way, student, measured, vectors, seen))
         found.append(max(tried, key=lambda each: each.mean_precision))
     return sorted(found, key=lambda each: -each.mean_precision)
 
@@ -94,12 +110,13 @@ def _agreement(candidate: Candidate) -> dict[str, float]:
     return agreement(candidate.measured, singles)
 
 
-def finish(work: Path, weights: Path) -> None:
+def finish(work: Path, weights: Path, checkpoints: Sequence[Path] = ()) -> None:
     """Write all shipped files, and `measured.json` into the work folder."""
     torch.set_num_threads(2)
     vocabulary = load_vocabulary(work, weights)
     # The shipped folder stays whole until everything is known that goes there.
-    best, other = _candidates(work, weights, vocabulary)
+    tried = _candidates(checkpoints or [work / "checkpoint.pt"], work, weights, vocabulary)
+    best = tried[0]
     measured, vectors, nouns = best.measured, best.vectors, best.nouns
     tower = ImageTower(best.file, threads=2)
     known = [noun for noun, found in nouns.items() if found.known]
@@ -130,11 +147,13 @@ def finish(work: Path, weights: Path) -> None:
         "chosen": [
             {
                 "weights": each.file.stem,
-                "class_share, learned_part, ridge": each.way,
-                "noun_precision": each.mean_precision,
+                "class_share, solved_part, ridge": each.way,
+                "seen_precision": each.mean_precision,
+                "seen": len(each.seen),
+                "noun_precision": float(np.mean([n.precision for n in each.nouns.values()])),
                 "agreement": _agreement(each),
             }
-            for each in (best, other)
+            for each in tried
         ],
         "agreement": _agreement(best),
         "coco_map": float(np.mean(list(coco.values()))),
@@ -195,5 +214,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--teachers", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--checkpoint", type=Path, action="append", default=[])
     options = parser.parse_args()
-    finish(options.work, options.teachers)
+    finish(options.work, options.teachers, options.checkpoint)

@@ -101,9 +101,9 @@ def average_precision(scores: Floats, shown: NDArray[np.bool_]) -> float:
 
 
 def noun_precisions(
-    measured: Measured, vocabulary: Vocabulary, vectors: Floats
+    measured: Measured, vocabulary: Vocabulary, vectors: Floats, *, min_shown: int = MIN_SHOWN
 ) -> dict[str, NounFound]:
-    """How well every noun with enough pictures is found, best first."""
+    """How well every noun that `min_shown` pictures show is found, best first."""
     nouns = nouns_to_measure(vocabulary)
     concepts = [vocabulary.words[noun] for noun in nouns]
     scores = measured.best(vectors[concepts])
@@ -112,7 +112,7 @@ def noun_precisions(
         presence, known = measured.presence[:, concept], measured.known[:, concept]
         used = known & ((presence >= SHOWN) | (presence <= NOT_SHOWN))
         shown = presence[used] >= SHOWN
-        if shown.sum() >= MIN_SHOWN:
+        if shown.sum() >= min_shown:
             precision = average_precision(scores[used, place], shown)
             found[noun] = NounFound(precision, float(shown.mean()), int(shown.sum()))
     return dict(sorted(found.items(), key=lambda item: -item[1].precision))

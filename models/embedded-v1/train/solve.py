@@ -2,7 +2,8 @@
 
 For every concept the vector whose score follows its presence best over training views: ridge
 regression of presence on embeddings. Views come from the training run, so that the teachers'
-answers about them are already known.
+answers about them are already known. A solved vector is trusted as far as views have shown its
+concept: rare things are told better by gradients, which learn them together with their kin.
 """
 
 from dataclasses import dataclass
@@ -20,16 +21,28 @@ from streammem.encoders.embedded_tower import ImageTower
 
 Floats = NDArray[np.float32]
 VIEWS = 8_000
+# How many views have to show a concept for half of the trust in its solved vector.
+HALF_TRUSTED = 100.0
 _BATCH = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What the regression needs: products of embeddings, and of embeddings and presence."""
+    """What the regression needs: products of embeddings, and of embeddings and presence.
+
+    `shown` is how many views show each concept, in shares of a view where that is not sure.
+    """
 
     squares: Floats
     products: Floats
+    shown: Floats
     views: int
+
+    @property
+    def trust(self) -> Floats:
+        """How far each concept's vector is to be trusted, `[C 1]`: up to 1, 0 for one not shown."""
+        share: Floats = self.shown / (self.shown + HALF_TRUSTED)
+        return share[:, None]
 
     def vectors(self, ridge: float) -> Floats:
         """Unit vectors `[C D]`; `ridge` is in shares of the mean square of an embedding."""
@@ -61,4 +74,5 @@ def sums_of_views(tower: ImageTower, work: Path, weights: Path, vocabulary: Voca
     mean = np.nanmean(shown, axis=0)
     centred = np.where(np.isnan(shown), 0.0, shown - mean)
     moved = embeddings - embeddings.mean(axis=0)
-    return Sums(moved.T @ moved, centred.T @ moved, len(embeddings))
+    count = np.nansum(shown, axis=0)
+    return Sums(moved.T @ moved, centred.T @ moved, count, len(embeddings))
