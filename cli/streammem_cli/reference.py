@@ -7,8 +7,7 @@ import typer
 
 from streammem_cli import render
 from streammem_cli.app import app
-
-_WIDTH = 80
+from streammem_cli.layout import WIDTH
 
 
 def reference() -> str:
@@ -20,7 +19,7 @@ def reference() -> str:
         name, command = pages.pop(0)
         settings = root.context_settings
         context = command.make_context(name, [], resilient_parsing=True, **settings)
-        context.max_content_width = context.terminal_width = _WIDTH
+        context.max_content_width = context.terminal_width = WIDTH
         lines = (line.rstrip() for line in command.get_help(context).splitlines())
         parts.append(f"## `{name}`\n\n```text\n" + "\n".join(lines) + "\n```")
         children = getattr(command, "commands", {})

@@ -14,7 +14,7 @@ def summary(memory_id: str) -> MemorySummary:
 
 
 def test_a_long_name_leaves_the_columns_where_they_are() -> None:
-    """It is not cut, because it is what `ask --memory` takes."""
+    """It is not cut, because it is what `ask --in` takes."""
     short, long, below = memory_lines([summary("garden"), summary(LONG)])
 
     assert short == f"{'garden':<24} done     01:02:05.000     61 cells  140 KiB"
