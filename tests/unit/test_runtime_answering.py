@@ -304,8 +304,17 @@ def test_warm_memories_are_read_again_once_their_file_changes(
     assert second.query.encoder is first.query.encoder
 
 
-def test_a_conversation_keeps_memories_open_and_asks_by_time(library: Library) -> None:
+def test_a_conversation_keeps_memories_open_and_asks_by_time(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The second question reads no file; its notes say how it was read."""
+    read: list[Path] = []
+
+    def reading(paths, *rest, **options):
+        read.extend(paths)
+        return open_memories(paths, *rest, **options)
+
+    monkeypatch.setattr("streammem.runtime.warm.open_memories", reading)
     talk = library.converse()
     first = talk.ask(YELLOW)
     second = talk.ask("and after that?")
@@ -317,7 +326,7 @@ def test_a_conversation_keeps_memories_open_and_asks_by_time(library: Library) -
         "and after that?",
         "read as: what is seen at 00:00:19.500?",
     )
-    assert second.elapsed_ms["load"] < first.elapsed_ms["load"] / 2
+    assert [path.stem for path in read] == ["scenes"]
     assert third.question == "and after that?"
     assert not any("read as" in note for note in third.notes)
     with pytest.raises(UsageError):

@@ -13,16 +13,17 @@ RATE_HZ, BATCH = 2.0, 32
 
 
 def _encoded(source: str) -> tuple[list[EncodedBatch], int]:
-    """The batches of a source, and how many threads there were besides at most."""
-    before, most, batches = threading.active_count(), 0, []
+    """The batches of a source, and how many threads it had at most."""
+    # Threads of earlier tests may end meanwhile: only those that begin here are counted.
+    others, most, batches = set(threading.enumerate()), 0, []
     with open_reader(source, ReaderOptions(RATE_HZ)) as reader:
         pipeline = EncodingPipeline(reader, load_encoder("descriptor"), None, RATE_HZ)
         for batch in pipeline:
-            most = max(most, threading.active_count() - before)
+            most = max(most, len(set(threading.enumerate()) - others))
             batches.append(batch)
         pipeline.stop()
         pipeline.stop()
-    assert threading.active_count() == before
+    assert not set(threading.enumerate()) - others
     return batches, most
 
 
