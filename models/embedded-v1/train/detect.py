@@ -1,4 +1,4 @@
-"""What the detector finds in every training picture, once, in one file."""
+"""What the detector finds in every training picture, each once, in one file."""
 
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -13,16 +13,26 @@ _BLOCK = 256
 
 
 def detect(work: Path, weights: Path, processes: int = 2) -> Path:
-    """Write `boxes.npz`: all boxes, and where each picture's begin."""
+    """Write `boxes.npz`: all boxes, and where each picture's begin; those it has are kept."""
     path = work / "boxes.npz"
+    boxes, starts = np.zeros((0, 6), np.float32), np.zeros(1, np.int64)
     if path.is_file():
+        held = np.load(path)
+        boxes, starts = held["boxes"], held["starts"]
+    first, count = len(starts) - 1, len(PictureStore(work))
+    if first == count:
         return path
-    count = len(PictureStore(work))
-    blocks = [range(at, min(count, at + _BLOCK)) for at in range(0, count, _BLOCK)]
+    blocks = [range(at, min(count, at + _BLOCK)) for at in range(first, count, _BLOCK)]
     with ProcessPoolExecutor(processes) as pool:
         found = [each for part in pool.map(partial(_found, work, weights), blocks) for each in part]
-    starts = np.concatenate([[0], np.cumsum([len(each) for each in found])])
-    np.savez(path, boxes=np.concatenate(found), starts=starts)
+    ends = starts[-1] + np.cumsum([len(each) for each in found])
+    unfinished = work / "boxes.part.npz"
+    np.savez(
+        unfinished,
+        boxes=np.concatenate([boxes, *found]),
+        starts=np.concatenate([starts, ends]),
+    )
+    unfinished.replace(path)
     return path
 
 

@@ -64,9 +64,11 @@ class Measured:
         return scores
 
 
-def measure(tower: ImageTower, work: Path, weights: Path, vocabulary: Vocabulary) -> Measured:
-    """Encode the validation pictures, and ask the teachers about them."""
-    views = Views(work, weights, 0, split="val")
+def measure(
+    tower: ImageTower, work: Path, weights: Path, vocabulary: Vocabulary, *, split: str = "val"
+) -> Measured:
+    """Encode validation pictures, or those composed of them, and ask the teachers about them."""
+    views = Views(work, weights, 0, split=split)
     targets = Targets(vocabulary, Classifier(weights))
     rows: list[list[Floats]] = []
     for first in range(0, len(views), 32):

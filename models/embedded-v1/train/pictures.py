@@ -27,8 +27,10 @@ DRAWS = {
     "mdn_learning": 6, "ropensci_site": 12, "jetson_images": 15, "mediapipe_test": 15,
     "frigate_docs": 15, "ui_kit_photos": 10, "inference_tests": 12, "person_tracker_videos": 8,
     "classroom_video": 6, "drone_river": 6, "coral_test": 10, "peace_corps_site": 12,
-    "udacity_lanes": 8,
+    "udacity_lanes": 8, "composed": 1,
 }  # fmt: skip
+# The set of the pictures that `compose` makes of others.
+COMPOSED = "composed"
 
 Pixels = NDArray[np.uint8]
 

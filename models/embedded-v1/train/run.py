@@ -12,6 +12,7 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from compose import compose
 from detect import detect
 from finish import finish
 from grow import start_from
@@ -38,6 +39,8 @@ def main() -> None:
         decay_from=options.decay_from,
     )
     digests = decode_pictures(options.pictures, options.work)
+    detect(options.work, options.teachers)
+    compose(options.work)
     detect(options.work, options.teachers)
     cut_out(options.work, options.teachers)
     record = {"plan": asdict(plan), "pictures": digests}

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from picture_words import COCO_NAMES
-from pictures import PictureStore
+from pictures import COMPOSED, PictureStore
 from PIL import Image
 from teachers import CLASSIFIER_SIZE_PX, MAP_CHANNELS, MAP_CODE, Classifier
 
@@ -45,9 +45,7 @@ class Things:
         held = np.load(work / "things.npz")
         self._pixels, self._features = held["pixels"], held["features"]
         self._sure, self._kinds = held["sure"], held["kinds"]
-        counts = np.bincount(self._kinds, minlength=len(COCO_NAMES))
-        weights = 1 / np.sqrt(counts[self._kinds])
-        self._until = np.cumsum(weights / weights.sum())
+        self._until = until_of_kinds(self._kinds)
 
     def __len__(self) -> int:
         return len(self._kinds)
@@ -62,18 +60,26 @@ class Things:
         return Thing(mirrored, self._features[row].astype(np.float32), boxes)
 
 
+def until_of_kinds(kinds: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Where each one's part of [0, 1] ends if a class is drawn by the root of its number."""
+    counts = np.bincount(kinds, minlength=len(COCO_NAMES))
+    weights = 1 / np.sqrt(counts[kinds])
+    until: NDArray[np.float64] = np.cumsum(weights / weights.sum())
+    return until
+
+
 def cut_out(work: Path, weights: Path, seed: int = 7) -> Path:
     """Write `things.npz` from the training pictures and their boxes, once."""
     path = work / "things.npz"
     if path.is_file():
         return path
     store, teacher = PictureStore(work), Classifier(weights)
-    chosen = _chosen(store, work, np.random.default_rng(seed))
+    chosen = boxes_of_things(store, work, "train", np.random.default_rng(seed))
     pixels = np.zeros((len(chosen), SIDE_PX, SIDE_PX, 3), np.uint8)
     features = np.zeros((len(chosen), MAP_CHANNELS), np.float16)
     scale, zero = MAP_CODE
     for place, (row, box) in enumerate(chosen):
-        picture = Image.fromarray(store.pixels(row)).crop(_around(box, store, row))
+        picture = Image.fromarray(store.pixels(row)).crop(around(box, store, row))
         pixels[place] = picture.resize((SIDE_PX, SIDE_PX), Image.Resampling.BILINEAR)
         seen = picture.resize((CLASSIFIER_SIZE_PX, CLASSIFIER_SIZE_PX), Image.Resampling.BILINEAR)
         codes, _ = teacher(np.asarray(seen))
@@ -89,15 +95,17 @@ def cut_out(work: Path, weights: Path, seed: int = 7) -> Path:
     return path
 
 
-def _chosen(
-    store: PictureStore, work: Path, rng: np.random.Generator
+def boxes_of_things(
+    store: PictureStore, work: Path, split: str, rng: np.random.Generator
 ) -> list[tuple[int, tuple[float, ...]]]:
     """Rows of pictures with one box each, at most so many of a class."""
     held = np.load(work / "boxes.npz")
     boxes, starts = held["boxes"], held["starts"]
     by_kind: dict[int, list[tuple[int, tuple[float, ...]]]] = {}
-    for row in store.of_split("train"):
+    for row in store.of_split(split):
         picture = store.pictures[row]
+        if picture.set == COMPOSED:
+            continue
         for box in boxes[starts[row] : starts[row + 1]]:
             wide, high = (box[2] - box[0]) * picture.width, (box[3] - box[1]) * picture.height
             if box[4] >= _MIN_SCORE and min(wide, high) >= _MIN_SIDE_PX:
@@ -109,7 +117,7 @@ def _chosen(
     ]
 
 
-def _around(box: tuple[float, ...], store: PictureStore, row: int) -> tuple[int, int, int, int]:
+def around(box: tuple[float, ...], store: PictureStore, row: int) -> tuple[int, int, int, int]:
     """The box in pixels with a margin, inside of the picture."""
     picture = store.pictures[row]
     left, top, right, bottom = box[:4]

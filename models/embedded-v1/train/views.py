@@ -16,7 +16,7 @@ import picture_words
 import torch
 from numpy.typing import NDArray
 from picture_words import COCO_NAMES, OBJECT_SETS, PLACE_WORDS, words_of_picture
-from pictures import DRAWS, PictureStore
+from pictures import COMPOSED, DRAWS, PictureStore
 from PIL import Image, ImageFilter
 from student import GRID, IMAGE_SIZE_PX
 from teachers import CLASSIFIER_SIZE_PX, MAP_CHANNELS, MAP_CODE, MAP_SIDE, Classifier
@@ -130,6 +130,9 @@ class Views(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
 
     def _words(self, set_name: str, label: str) -> NDArray[np.uint8]:
         """Per label word: 1 shown, 0 not shown, UNKNOWN."""
+        if set_name == COMPOSED:
+            # Whatever was laid into it may be hidden, or too small to tell.
+            return np.full(len(self._vocabulary.picture_leaf), UNKNOWN, np.uint8)
         said = words_of_picture(set_name, label)
         known = np.zeros(len(self._vocabulary.picture_leaf), np.uint8)
         for place, word in enumerate(self._vocabulary.picture_leaf):
