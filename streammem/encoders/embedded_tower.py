@@ -14,6 +14,8 @@ from streammem.core.types import Floats, Pixels
 
 _Layer = Callable[[Any], Any]
 _BRANCH = 3
+# How much of the whole picture is in a token, beside one of its own place and one of those around.
+_OF_WHOLE = 2.0
 _DTYPES = ("float32", "bfloat16")
 
 
@@ -28,8 +30,8 @@ class ImageTower:
     layer, which on a busy machine takes ten times as long as the arithmetic.
 
     A token leans on its surroundings: it is the sum of the unit vectors of its own place, of the
-    mean of the places around it, and of the whole picture. The best of 36 tokens that each speak
-    for themselves is too often one that is wrong.
+    mean of the places around it, and, twice, of the whole picture. The best of 36 tokens that each
+    speak for themselves is too often one that is wrong.
 
     The convolutions compute in `dtype`, float32 or bfloat16; all else is float32.
     """
@@ -88,7 +90,7 @@ class ImageTower:
             # The projection is linear, so the mean may be taken after it.
             whole = _unit(torch, tokens.mean(1))
             units = _unit(torch, tokens)
-            leaning = units + _unit(torch, _around(torch, units)) + whole[:, None]
+            leaning = units + _unit(torch, _around(torch, units)) + _OF_WHOLE * whole[:, None]
             return whole.numpy(), _unit(torch, leaning).numpy()
 
 

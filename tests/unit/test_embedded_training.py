@@ -343,7 +343,7 @@ def test_the_log_and_the_record_of_the_run_are_there():
         for name in ("log-first-five.jsonl", "log.jsonl")
     )
 
-    assert record["plan"]["seed"] == 8
+    assert record["plan"]["seed"] == 9
     assert all(len(digest) == 64 for digest in record["pictures"].values())
     assert rows[-1]["step"] >= record["plan"]["steps"] - 20
     assert begun[-1]["whole"] < begun[0]["whole"]
