@@ -338,9 +338,9 @@ def test_what_is_shipped_is_small_enough_and_listed():
 def test_the_log_and_the_record_of_the_run_are_there():
     """What was run, on which bytes, and how the losses fell."""
     record = json.loads((TRAIN / "run.json").read_text(encoding="utf-8"))
-    begun, rows = (
+    begun, *_, rows = (
         [json.loads(line) for line in (TRAIN / name).read_text("utf-8").splitlines()]
-        for name in ("log-first-five.jsonl", "log.jsonl")
+        for name in ("log-first-five.jsonl", "log-sixth.jsonl", "log-seventh.jsonl", "log.jsonl")
     )
 
     assert record["plan"]["seed"] == 9
