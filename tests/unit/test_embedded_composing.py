@@ -20,7 +20,7 @@ def training(monkeypatch):
     """The modules by name, forgotten again afterwards with those that they import."""
     before = set(sys.modules)
     monkeypatch.syspath_prepend(str(TRAIN))
-    names = ("compose", "detect", "pictures", "views")
+    names = ("compose", "detect", "finish", "measure", "pictures", "views")
     modules = SimpleNamespace(**{name: importlib.import_module(name) for name in names})
     monkeypatch.setattr(modules.compose, "COUNTS", COUNTS)
     yield modules
@@ -87,6 +87,21 @@ def test_of_a_composed_picture_no_label_is_known(training):
     words = training.views.Views._words(SimpleNamespace(_vocabulary=vocabulary), "composed", "")
 
     assert (words == training.views.UNKNOWN).all()
+
+
+def test_candidates_are_compared_over_composed_pictures_as_much_as_over_others(training):
+    """A noun seen once counts there too; it is not enough to call the noun known or not."""
+    found = training.measure.NounFound
+    seen = {"dog": found(0.9, 0.1, 8), "squirrel": found(0.5, 0.1, 1)}
+    composed = {"dog": found(0.3, 0.1, 2)}
+    nothing = np.zeros((0, 0), np.float32)
+
+    candidate = training.finish.Candidate(
+        Path("weights"), (0.0, 0.5, 0.3), None, None, nothing, seen, composed
+    )
+
+    assert candidate.mean_precision == pytest.approx((0.7 + 0.3) / 2)
+    assert list(candidate.nouns) == ["dog"]
 
 
 def test_pictures_that_come_later_are_detected_and_no_others(training, tmp_path, shared):

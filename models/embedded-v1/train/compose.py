@@ -18,7 +18,7 @@ from things import around, boxes_of_things, until_of_kinds
 # By split of the pictures that they are made of; those of validation are never trained on.
 COUNTS = {"train": 16_000, "val": 2_000}
 HEIGHT_PX = 192
-# Width by height, between upright telephones' near-squares and wide films.
+# Width by height: from nearly square to wide film.
 _ASPECTS = (1.1, 1.9)
 _MOST_LAID = 6
 # How much of what is laid are the detector's things; the rest are parts of pictures.

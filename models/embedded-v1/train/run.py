@@ -41,6 +41,7 @@ def main() -> None:
     digests = decode_pictures(options.pictures, options.work)
     detect(options.work, options.teachers)
     compose(options.work)
+    # What is composed is partly things in boxes, and has boxes of its own.
     detect(options.work, options.teachers)
     cut_out(options.work, options.teachers)
     record = {"plan": asdict(plan), "pictures": digests}
