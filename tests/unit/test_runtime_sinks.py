@@ -205,7 +205,8 @@ def test_closing_leaves_no_command_behind(tmp_path: Path) -> None:
 def _is_running(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
+        # It may also end between the opening of the file and the reading.
         return False
     return state != "Z"
 
