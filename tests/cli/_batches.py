@@ -2,8 +2,11 @@
 
 import json
 import os
+import queue
 import subprocess
-from collections.abc import Callable, Iterator
+import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -61,7 +64,7 @@ def leftovers(library: Path) -> list[str]:
 
 
 class Running:
-    """`streammem batch --jsonl` in a process of its own; `events` holds those that came."""
+    """`streammem batch --jsonl` in a process of its own; `events` holds those that were taken."""
 
     def __init__(self, *arguments: str) -> None:
         self.events: list[dict[str, Any]] = []
@@ -69,53 +72,69 @@ class Running:
             command("batch", *arguments, "--jsonl"),
             env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
+        self._came: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     def until(self, wanted: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
         """The first event from here on that is wanted."""
-        for event in self._lines():
+        while (event := self._next()) is not None:
             if wanted(event):
                 return event
         raise AssertionError("the batch ended before it happened")
 
-    def _lines(self) -> Iterator[dict[str, Any]]:
+    def _listen(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.events.append(json.loads(line))
-            yield self.events[-1]
+        with self.process.stdout as lines:
+            for line in lines:
+                # A process that is killed may leave half a line.
+                if line.endswith("\n"):
+                    self._came.put(json.loads(line))
+        self._came.put(None)
+
+    def _next(self, *, waits: bool = True) -> dict[str, Any] | None:
+        """The next event; None after the last one, and where none is there and nobody waits."""
+        try:
+            event = self._came.get(block=waits)
+        except queue.Empty:
+            return None
+        if event is None:
+            # So that whoever asks later is told, too.
+            self._came.put(None)
+        else:
+            self.events.append(event)
+        return event
 
     def workers(self, sign: str = "streammem.runtime.worker") -> list[psutil.Process]:
         """Its worker processes that are alive."""
         found = psutil.Process(self.process.pid).children(recursive=True)
-        return [one for one in found if _says(one, sign)]
+        return [one for one in found if is_called(one, sign)]
 
-    def kill_a_reader(
-        self,
-        spared: set[str],
-        sign: str = "streammem.runtime.worker",
-        *,
-        announced: bool = False,
-    ) -> str:
+    def kill_a_reader(self, spared: set[str], sign: str = "streammem.runtime.worker") -> str:
         """Kill a worker that reads a video which is not spared, and say which video that was.
 
-        One between two videos would lose nothing. With `announced` only a reader of a video that
-        is known to be begun: through a cluster, word of that may come after the end of the reader.
+        One between two videos would lose nothing. Nor is a reader killed whose video is not known
+        to be begun: through a cluster, word of that may come after the end of the reader.
         """
         while True:
+            while self._next(waits=False) is not None:
+                continue
             begun = {one["source"] for one in self.events if one["event"] == "started"}
             for worker in self.workers(sign):
-                # Held still, it cannot finish between the look and the kill; it may have before.
                 with suppress(psutil.NoSuchProcess):
-                    worker.suspend()
+                    # Then it cannot finish between the look and the kill; it may have before.
+                    _hold_still(worker)
                     videos = {one.path for one in worker.open_files() if one.path.endswith(".mp4")}
-                    if wanted := (videos & begun if announced else videos) - spared:
+                    if wanted := (videos & begun) - spared:
                         worker.kill()
                         return wanted.pop()
                     worker.resume()
-            self.until(lambda event: event["event"] == "started")
+            assert self.process.poll() is None, "the batch ended before a reader was met"
+            time.sleep(0.02)
 
     def rest(self) -> list[dict[str, Any]]:
         """All its events from the first on; waits for its end."""
-        for _ in self._lines():
+        while self._next() is not None:
             continue
         self.process.wait(timeout=60)
         return self.events
@@ -124,11 +143,20 @@ class Running:
         """End it if it still runs."""
         if self.process.poll() is None:
             self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        self._listener.join()
 
 
-def _says(process: psutil.Process, sign: str) -> bool:
+def is_called(process: psutil.Process, sign: str) -> bool:
+    """Whether a process runs and has a text in its command line; it may end at any moment."""
     try:
         return sign in " ".join(process.cmdline())
     except psutil.Error:
         return False
+
+
+def _hold_still(process: psutil.Process) -> None:
+    """Stop a process; on a busy machine it goes on for a while after it was told to."""
+    process.suspend()
+    while process.status() not in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE):
+        time.sleep(0.001)

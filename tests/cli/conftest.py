@@ -14,6 +14,8 @@ import psutil
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+# No command of a test takes a tenth of it, unless it hangs or the machine is very busy.
+PATIENCE_S = 240.0
 SOURCE = "synthetic:1?duration=20&fps=8&size=96x64"
 
 
@@ -74,7 +76,7 @@ def streammem(tmp_path: Path) -> Callable[..., Ran]:
             env={**environment(), "STREAMMEM_LIBRARY": str(tmp_path / "library"), **variables},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE_S,
             check=False,
         )
         return Ran(done.returncode, done.stdout, done.stderr)

@@ -82,7 +82,7 @@ def test_too_long_and_too_large_fail_alone(streammem: Streammem, tmp_path: Path)
     (tmp_path / "list.txt").write_text(f"{endless}\nin\n")
 
     ran = streammem(
-        "batch", "@list.txt", *PLAIN, "--json", "--timeout", "4", "--memory-limit", "190MiB"
+        "batch", "@list.txt", *PLAIN, "--json", "--timeout", "20", "--memory-limit", "190MiB"
     )
 
     results = by_name(ran)
@@ -97,7 +97,8 @@ def test_a_file_that_kills_its_worker_twice_is_quarantined(
 ) -> None:
     """It is tried again once, then left out with the reason until it is asked for again."""
     folder = render_folder(tmp_path / "in", 3)
-    render(folder / "poison.mp4", 50, 60.0)
+    # Long enough for its reader to be met at work, also by a test that gets its turns late.
+    render(folder / "poison.mp4", 50, 240.0)
     arguments = (str(folder), *PLAIN, "--library", str(tmp_path / "library"))
     batch = Running(*arguments)
     try:

@@ -3,16 +3,16 @@
 import json
 import os
 import pty
+import select
 import signal
 import subprocess
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import REPOSITORY, Ran, command, environment
+from tests.cli.conftest import PATIENCE_S, REPOSITORY, Ran, command, environment
 
 Streammem = Callable[..., Ran]
 SCENES = REPOSITORY / "samples" / "scenes.mp4"
@@ -34,7 +34,7 @@ def talk(library: Path, *lines: str, options: tuple[str, ...] = ()) -> Ran:
         input="".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"),
         env=environment(),
         capture_output=True,
-        timeout=120,
+        timeout=PATIENCE_S,
         check=False,
     )
     return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
@@ -125,31 +125,50 @@ class Terminal:
         give_up_at = time.monotonic() + 60.0
         while self.shown.count(text) < times:
             assert time.monotonic() < give_up_at, self.shown
-            try:
-                self.shown += os.read(self._end, 4096).decode("utf-8", "replace")
-            except OSError:
+            if not self._read():
                 break
         assert self.shown.count(text) >= times
         # The prompt is written a moment before keys and signals are listened for.
         time.sleep(0.5)
+
+    def _read(self) -> bool:
+        """Take in what is shown within a moment; whether the terminal is still there."""
+        if select.select([self._end], [], [], 0.1)[0]:
+            try:
+                self.shown += os.read(self._end, 4096).decode("utf-8", "replace")
+            except OSError:
+                return False
+        return True
 
     def type(self, keys: str) -> None:
         """What a hand would type."""
         os.write(self._end, keys.encode())
 
     def interrupt(self) -> None:
-        """Ctrl-C, again each second until it is heard.
+        """Ctrl-C, again every few seconds until it is heard.
 
-        Python hears none that comes between the prompt and its waiting for a key.
+        Python hears none that comes between the prompt and its waiting for a key. One that comes
+        while it ends is another matter, so that it gets the time to.
         """
-        give_up_at = time.monotonic() + 30.0
+        self._until_it_ends(lambda: self.process.send_signal(signal.SIGINT))
+
+    def leave(self) -> None:
+        """Ctrl-D, again every few seconds: keys are lost while the terminal changes its ways."""
+        self._until_it_ends(lambda: self.type("\x04"))
+
+    def _until_it_ends(self, do: Callable[[], None]) -> None:
+        give_up_at = time.monotonic() + 60.0
         while self.process.poll() is None and time.monotonic() < give_up_at:
-            self.process.send_signal(signal.SIGINT)
-            with suppress(subprocess.TimeoutExpired):
-                self.process.wait(1)
+            do()
+            next_at = time.monotonic() + 5.0
+            while self.process.poll() is None and time.monotonic() < next_at:
+                self._read()
 
     def status(self) -> int:
-        """The exit code, once it has ended."""
+        """The exit code, once it has ended; what it still said is shown."""
+        give_up_at = time.monotonic() + 60.0
+        while self._read() and time.monotonic() < give_up_at:
+            continue
         try:
             return self.process.wait(30)
         finally:
@@ -165,7 +184,7 @@ def test_a_terminal_shows_a_prompt_and_ctrl_d_ends(library: Path) -> None:
     terminal.type("when does the yellow screen appear?\n")
     terminal.wait_for("? ", 2)
     assert "00:00:19.500" in terminal.shown
-    terminal.type("\x04")
+    terminal.leave()
 
     assert terminal.status() == 0
 

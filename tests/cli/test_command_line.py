@@ -46,7 +46,8 @@ def test_help_lists_every_command_and_loads_nothing_heavy() -> None:
 def test_help_takes_a_fraction_of_a_second() -> None:
     """The bar is 0.3 s; the processor's seconds count, so that other work does not matter."""
     taken_s = []
-    for _ in range(3):
+    # What else the machine does costs caches, and processor time here: the best run tells.
+    for _ in range(7):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(command("--help"), env=environment(), capture_output=True, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.cli.conftest import REPOSITORY, SOURCE, Ran, command, environment
+from tests.cli.conftest import PATIENCE_S, REPOSITORY, SOURCE, Ran, command, environment
 
 Streammem = Callable[..., Ran]
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="limits and devices of Linux")
@@ -28,7 +28,7 @@ def run_in_shell(script: str, *arguments: str, **variables: str) -> Ran:
         env={**environment(), **variables},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
         check=False,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
@@ -169,7 +169,9 @@ def test_an_error_keeps_its_exit_code_when_nobody_listens(tmp_path: Path) -> Non
     arguments = command("show", "nobody", "--library", str(tmp_path / "library"))
     reading, writing = os.pipe()
     os.close(reading)
-    broken = subprocess.run(arguments, env=environment(), stderr=writing, check=False, timeout=60)
+    broken = subprocess.run(
+        arguments, env=environment(), stderr=writing, check=False, timeout=PATIENCE_S
+    )
     os.close(writing)
     closed = run_in_shell('exec "$@" 2>&-', *arguments[3:])
 

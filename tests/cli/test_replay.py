@@ -16,7 +16,7 @@ import pytest
 
 from streammem.core.errors import StreamMemError
 from streammem.storage.memory_file import read_meta
-from tests.cli.conftest import Ran, command, environment
+from tests.cli.conftest import PATIENCE_S, Ran, command, environment
 from tests.unit._receivers import receiving
 
 Run = Callable[..., Ran]
@@ -319,7 +319,7 @@ def _watch(clip: Path, alerts: Path, folder: Path, *more: str) -> list[dict[str,
             },
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE_S,
             check=False,
         )
     assert done.returncode in (0, 3), done.stderr

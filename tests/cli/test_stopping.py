@@ -1,6 +1,7 @@
 """Ctrl-C: the first stops cleanly and says what was kept, the second ends the process at once."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.cli._batches import PLAIN
 from tests.cli.conftest import REPOSITORY, Ran, command, environment, still_running
 
 Streammem = Callable[..., Ran]
@@ -46,6 +48,19 @@ def wait_for(happened: Callable[[], object]) -> None:
     while not happened():
         assert time.monotonic() < deadline, "it never happened"
         time.sleep(0.02)
+
+
+def has_reached(process: subprocess.Popen[str], number: int) -> bool:
+    """Whether a signal that was sent waits no longer to be taken by the process.
+
+    Of two that wait the system hands out the one with the lower number first.
+    """
+    try:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+    except OSError:
+        return True
+    waiting = re.findall(r"^(?:SigPnd|ShdPnd):\s*(\w+)", status, re.MULTILINE)
+    return not any(int(mask, 16) >> (number - 1) & 1 for mask in waiting)
 
 
 @pytest.fixture
@@ -107,6 +122,9 @@ def test_the_second_ends_a_process_that_waits_at_once(
     process = start("ingest", url)
     assert asked.wait(60)
     process.send_signal(signal.SIGINT)
+    # Two signals of one number that come before the first is taken are one to the system.
+    assert process.stderr is not None
+    remark = process.stderr.readline()
     time.sleep(0.5)
     waiting = process.poll() is None
     process.send_signal(signal.SIGINT)
@@ -114,10 +132,11 @@ def test_the_second_ends_a_process_that_waits_at_once(
     out, err = process.communicate(timeout=60)
 
     assert waiting
-    assert time.monotonic() - sent_at < 2
+    # By itself the decoder would give up ten seconds after it asked.
+    assert time.monotonic() - sent_at < 5
     assert (process.returncode, out) == (130, "")
-    assert "Ctrl-C again ends at once" in err
-    assert "Traceback" not in err
+    assert "Ctrl-C again ends at once" in remark
+    assert "Traceback" not in remark + err
 
 
 def test_a_full_pipe_cannot_keep_the_second_from_ending_it(
@@ -135,12 +154,13 @@ def test_a_full_pipe_cannot_keep_the_second_from_ending_it(
     process = start("ingest", url, stderr=writing)
     assert asked.wait(60)
     process.send_signal(signal.SIGTERM)
+    wait_for(lambda: has_reached(process, signal.SIGTERM))
     time.sleep(0.5)
     waiting = process.poll() is None
     process.send_signal(signal.SIGINT)
 
     assert waiting
-    assert process.wait(timeout=2) == 143
+    assert process.wait(timeout=5) == 143
     os.close(reading)
     os.close(writing)
 
@@ -154,13 +174,15 @@ def test_a_batch_says_how_far_it_came_and_takes_its_workers_along(
     for number in range(24):
         clip = (REPOSITORY / "samples" / "scenes.mp4").read_bytes()
         (folder / f"clip{number:02}.mp4").write_bytes(clip + bytes([number]))
-    process = start("batch", str(folder), "--jobs", "2")
+    # Without the reading of texts, which would take most of the time.
+    arguments = ("batch", str(folder), "--jobs", "2", *PLAIN)
+    process = start(*arguments)
     wait_for(lambda: len(list((tmp_path / "library").glob("*.smem"))) > 3)
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
-    alive = still_running(children, 10)
-    again = streammem("batch", str(folder), "--jobs", "2", "--json")
+    alive = still_running(children, 60)
+    again = streammem(*arguments, "--json")
 
     done = [line for line in out.splitlines() if not line.startswith(" ")]
     assert process.returncode == 130

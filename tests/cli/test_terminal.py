@@ -14,7 +14,7 @@ import pytest
 from streammem.core.types import Answer, Channel, Evidence, Tier
 from streammem_cli import render
 from streammem_cli.layout import folded, visible
-from tests.cli.conftest import REPOSITORY, SOURCE, Ran, command, environment
+from tests.cli.conftest import PATIENCE_S, REPOSITORY, SOURCE, Ran, command, environment
 
 Streammem = Callable[..., Ran]
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\rdone\u202e.mp4"
@@ -43,7 +43,7 @@ def on_terminal(folder: Path, *arguments: str, **variables: str) -> str:
     )  # fmt: skip
     os.close(terminal)
     written = b""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         if not select.select([screen], [], [], 1)[0]:
             continue
@@ -52,7 +52,7 @@ def on_terminal(folder: Path, *arguments: str, **variables: str) -> str:
         except OSError:
             break
     os.close(screen)
-    process.wait(timeout=10)
+    process.wait(timeout=60)
     return written.decode()
 
 
@@ -295,7 +295,7 @@ def test_bash_completes_commands_and_options(tmp_path: Path) -> None:
 
     done = subprocess.run(
         ["/bin/bash", "--norc", "-c", script], env={**environment(), **variables},
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
 
     assert (done.returncode, done.stderr) == (0, "")

@@ -110,7 +110,7 @@ def test_it_is_asked_while_it_runs_and_stops_cleanly(
         if evidence and max(item.end_s for item in evidence) >= seen_s:
             break
         assert time.monotonic() < deadline_s
-    assert asked_s < 15.0
+    assert asked_s < 30.0
     assert library.show("door").summary.status == "running"
 
     # So does whoever asks who is writing.
@@ -128,8 +128,10 @@ def test_it_is_asked_while_it_runs_and_stops_cleanly(
     server.silent = True
     blind = running.until(lambda event: event["event"] == "gap")
     assert blind["message"] == "stalled"
+    deadline_s = time.monotonic() + LIMIT_S
     while not activities(library)[0].blind_s:
         assert running.process.poll() is None
+        assert time.monotonic() < deadline_s
         time.sleep(0.05)
     at = AskOptions(memories=("door",), at_s=blind["start_s"] + 0.5)
     deadline_s = time.monotonic() + LIMIT_S
@@ -170,9 +172,11 @@ def test_after_a_kill_the_next_watch_goes_on_with_the_same_memory(
     assert (left.state, left.writer, left.behind_s) == ("interrupted", None, None)
     assert left.position_s == kept.last_end_s
 
+    began_at = time.time()
     second = watch(server.address, "--name", "door")
     second.encoded(kept.written_frames + 6)
     assert second.end(signal.SIGINT) == 130
+    ended_at = time.time()
     after = read_memory(path)
     assert after.progress.written_frames >= kept.written_frames + 6
     assert after.progress.frames.decoded > kept.frames.decoded
@@ -182,7 +186,8 @@ def test_after_a_kill_the_next_watch_goes_on_with_the_same_memory(
     # Seconds of the memory are seconds of the wall: the camera has shown this much since.
     recorded_at = after.meta.recorded_at
     assert recorded_at is not None
-    assert after.progress.last_end_s == pytest.approx(time.time() - recorded_at, abs=6.0)
+    assert after.progress.last_end_s is not None
+    assert began_at - 0.5 < recorded_at + after.progress.last_end_s < ended_at + 1.0
     assert all(check.ok for check in Library(tmp_path / "library").verify())
 
 

@@ -71,7 +71,7 @@ def test_each_engine_survives_what_is_killed_and_ends_like_one_process(
     )
     try:
         batch.until(lambda e: e["event"] == "started")
-        struck = batch.kill_a_reader(set(), SIGN[engine], announced=True)
+        struck = batch.kill_a_reader(set(), SIGN[engine])
         # Else the raylet's end may be seen before the worker's.
         batch.until(lambda e: e["event"] == "retried")
         listening = listening_addresses(batch)

@@ -15,6 +15,7 @@ from streammem.api import AskOptions, Library
 from streammem.core.errors import MissingError, UsageError
 from streammem.core.types import Answer
 from streammem.shards import ShardedLibrary, ShardOptions
+from tests.cli._batches import is_called
 from tests.cli.conftest import command, environment, still_running
 from tests.unit._library_world import write_memory
 
@@ -51,11 +52,10 @@ def told(answer: Answer) -> dict[str, Any]:
     return {name: value for name, value in asdict(answer).items() if name != "elapsed_ms"}
 
 
-def holders(sign: str) -> list[psutil.Process]:
-    """The processes of this test that are called like that."""
-    return [
-        one for one in psutil.Process().children(recursive=True) if sign in " ".join(one.cmdline())
-    ]
+def holders(sign: str, others: set[psutil.Process]) -> list[psutil.Process]:
+    """The processes of this test that are called like that; none of those that were there."""
+    family = set(psutil.Process().children(recursive=True)) - others
+    return [one for one in family if is_called(one, sign)]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -69,10 +69,10 @@ def test_each_engine_answers_as_one_process_also_after_what_is_killed(
     whole = [told(library.ask(text, options)) for text in QUESTIONS]
     with ShardedLibrary(library, ShardOptions(shards=2, engine=engine)) as held:
         gathered = [told(held.ask(text, options)) for text in QUESTIONS]
-        begun = holders(SIGNS[engine][0])
+        begun = holders(SIGNS[engine][0], before)
         again = []
         for sign, text in zip(SIGNS[engine], QUESTIONS, strict=False):
-            holders(sign)[0].kill()
+            holders(sign, before)[0].kill()
             again.append(told(held.ask(text, options)))
         family = set(psutil.Process().children(recursive=True)) - before
     alive = still_running(list(family), 60)

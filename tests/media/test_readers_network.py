@@ -105,8 +105,9 @@ def test_a_missing_address_is_unreachable(server: str):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with pytest.raises(SourceError, match="cannot be reached") as error:
-        open_reader(f"http://127.0.0.1:{port}/a.mp4")
+        # As long as it is bound and not listened at, no other program gets the port.
+        with pytest.raises(SourceError, match="cannot be reached") as error:
+            open_reader(f"http://127.0.0.1:{port}/a.mp4")
     assert error.value.code == "unreachable"
 
 
@@ -126,12 +127,14 @@ def test_a_silent_server_does_not_hang_the_reader(monkeypatch: pytest.MonkeyPatc
         with pytest.raises(SourceError) as error:
             open_reader(f"http://127.0.0.1:{mute.getsockname()[1]}/a.mp4")
     assert error.value.code == "unreachable"
-    assert time.monotonic() - begun_s < 5.0
+    # Without that limit it would be ten seconds.
+    assert time.monotonic() - begun_s < 8.0
 
 
 def test_a_server_that_falls_silent_leaves_a_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """What came before the silence is read; the rest is told as a gap with the reason."""
-    monkeypatch.setattr(protocols, "READ_TIMEOUT_S", 0.5)
+    # Long enough for the server below to get its turns on a busy machine.
+    monkeypatch.setattr(protocols, "READ_TIMEOUT_S", 3.0)
     data = _clips.render(tmp_path / "clip", _clips.H264_MKV, frames=3000).read_bytes()
     with socket.create_server(("127.0.0.1", 0)) as listening:
         done = threading.Event()
@@ -142,7 +145,7 @@ def test_a_server_that_falls_silent_leaves_a_gap(tmp_path: Path, monkeypatch: py
                 connection.recv(65536)
                 head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(data)}\r\n\r\n"
                 connection.sendall(head.encode() + data[: len(data) // 2])
-                done.wait(20)
+                done.wait(120)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()

@@ -2,12 +2,16 @@
 
 import http.server
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
+
+# For how long a server that never answers keeps its line open: what waits for it takes as long.
+PATIENCE_S = 120.0
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -110,6 +114,14 @@ def serving(behaviour: Behaviour) -> Iterator[Running]:
             thread.join()
 
 
+@contextmanager
+def nobody() -> Iterator[str]:
+    """An address at which nothing listens, and at which no other program begins to meanwhile."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}/v1"
+
+
 def events(text: str, *, done: bool = True) -> bytes:
     """A stream of events that spells a text, a few letters each."""
     pieces = [text[at : at + 5] for at in range(0, len(text), 5)]
@@ -163,7 +175,7 @@ def streams(body: bytes) -> Behaviour:
 def never_answers(handler: Handler, _seen: Seen) -> None:
     """Accepts the question and says nothing until it is shut down."""
     handler.close_connection = True
-    handler.server.ended.wait(30)
+    handler.server.ended.wait(PATIENCE_S)
 
 
 def drips(head: bytes) -> Behaviour:

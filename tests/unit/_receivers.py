@@ -22,7 +22,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.server.seen.append((headers, body))
         status = self.server.answer(len(self.server.seen))
         if status == 0:
-            self.server.ended.wait(30)
+            self.server.ended.wait(120)
             return
         self.send_response(status)
         if status == 302:

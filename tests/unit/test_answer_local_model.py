@@ -93,13 +93,16 @@ def served(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """`transformers serve` on a free port of this machine."""
     if not all(map(find_spec, ("fastapi", "uvicorn", "openai"))):
         pytest.skip("transformers[serving] is not installed")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     home = tmp_path_factory.mktemp("hub")
+    # Bound and not listened at here, so that no other program gets the port before the server does;
+    # both have to say that they share it, and the server does.
+    keeper = socket.socket()
+    keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    keeper.bind(("127.0.0.1", 0))
+    port = keeper.getsockname()[1]
     code = "from transformers.cli.transformers import main; main()"
     arguments = ["serve", "--host", "127.0.0.1", "--port", str(port), "--device", "cpu"]
-    with (home / "log").open("w") as log:
+    with keeper, (home / "log").open("w") as log:
         server = subprocess.Popen(
             [sys.executable, "-c", code, *arguments],
             env={**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(home)},
@@ -111,7 +114,7 @@ def served(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
             yield f"http://127.0.0.1:{port}/v1"
         finally:
             server.terminate()
-            server.wait(20)
+            server.wait(120)
 
 
 def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -102,14 +103,14 @@ def hub() -> Iterator[Hub]:
 def run_child(folder: Path, url: str, *args: str, **environ: str) -> dict:
     """Pull in a process whose environment holds nothing of this one's hub settings."""
     env = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "XDG_", "STREAMMEM_"))}
-    env |= {"XDG_CACHE_HOME": str(folder), "HF_ENDPOINT": url, "HF_HUB_ETAG_TIMEOUT": "3"}
+    env |= {"XDG_CACHE_HOME": str(folder), "HF_ENDPOINT": url, "HF_HUB_ETAG_TIMEOUT": "60"}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", CHILD, *args],
         capture_output=True,
         text=True,
         check=False,
         env=env | environ,
-        timeout=120,
+        timeout=240,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
@@ -212,8 +213,11 @@ def test_an_unreachable_hub_is_exit_5_with_the_remedy(hub, tmp_path):
     """A closed port ends soon, without a traceback."""
     hub.server.shutdown()
     hub.server.server_close()
-
-    answer = run_child(tmp_path, hub.url)
+    with socket.socket() as held:
+        # No other program may begin to listen there.
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(hub.server.server_address)
+        answer = run_child(tmp_path, hub.url)
 
     assert (answer["code"], answer["exit_code"]) == ("hub_unreachable", 5)
     assert "somebody/tiny" in answer["message"]

@@ -58,8 +58,8 @@ def memories(tmp_path_factory: pytest.TempPathFactory, samples: Path) -> Path:
 
 @pytest.fixture
 def library(memories: Path) -> Library:
-    """The library with an impatient server's settings."""
-    return Library(memories, load_config(flags={"answer.timeout_seconds": 5.0}))
+    """The library, patient with servers: those here answer at once, but the machine may be busy."""
+    return Library(memories, load_config(flags={"answer.timeout_seconds": 60.0}))
 
 
 def ask(library: Library, question: str, answerer: str = "evidence", **options) -> Answer:
@@ -99,9 +99,8 @@ def test_what_was_worked_out_comes_first_in_its_own_words(library: Library, ques
 
 def test_a_server_that_is_down_leaves_the_evidence_answer(library: Library) -> None:
     """The same document but for a note that says why."""
-    with chat.serving(chat.says("x")) as gone:
-        address = gone.address
-    worded = ask(library, YELLOW, f"openai:{address}#m")
+    with chat.nobody() as address:
+        worded = ask(library, YELLOW, f"openai:{address}#m")
     plain = ask(library, YELLOW)
 
     assert (worded.text, worded.answerer) == (plain.text, "evidence")
@@ -119,7 +118,7 @@ def test_a_slow_server_costs_its_timeout_and_no_more(memories: Path) -> None:
     with chat.serving(chat.never_answers) as server:
         worded = ask(impatient, YELLOW, f"openai:{server.address}#m")
 
-    assert time.monotonic() - started_at < 15.0
+    assert time.monotonic() - started_at < 30.0
     assert worded.answerer == "evidence"
     assert worded.text == "'the yellow screen' is seen from 00:00:15.500 to 00:00:19.500."
 
@@ -264,15 +263,15 @@ def test_the_recent_window_is_of_one_memory(memories: Path) -> None:
         ("openai:", UsageError, "unknown answerer"),
         ("openai:ftp://x", UsageError, "no address"),
         ("transformers:/nowhere", UsageError, "no folder"),
-        ("transformers:/tmp", MissingError, "holds no model"),
+        ("transformers:{empty}", MissingError, "holds no model"),
     ],
 )
 def test_an_answerer_that_cannot_be_is_named(
-    library: Library, name: str, error: type[Exception], words: str
+    library: Library, tmp_path: Path, name: str, error: type[Exception], words: str
 ) -> None:
     """Before any memory is read."""
     with pytest.raises(error, match=words):
-        ask(library, YELLOW, name)
+        ask(library, YELLOW, name.format(empty=tmp_path))
 
 
 def test_warm_memories_are_read_again_once_their_file_changes(

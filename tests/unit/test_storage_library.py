@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from streammem.core.budget import plan_budget
 from streammem.core.errors import MemoryLockedError, UsageError
 from streammem.core.types import EncoderSpec, FrameCounts, RuntimeChoice
+from streammem.storage import library as storage_library
 from streammem.storage.library import LibraryFolder, safe_id
 from streammem.storage.library_index import INDEX_NAME, stamp
 from streammem.storage.memory_file import MemoryWriter, read_memory
@@ -278,17 +279,22 @@ def test_a_foreign_file_with_an_odd_name_is_listed(library: LibraryFolder) -> No
     assert library.path_of("-what?").is_file()
 
 
-def test_a_large_library_lists_quickly(library: LibraryFolder) -> None:
-    """300 memories list from the index in well under a second."""
+def test_a_large_library_lists_quickly(
+    library: LibraryFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """300 memories list from the index alone, in well under a second of the processor."""
     _remember(library, "m", "f")
     data = library.path_of("m").read_bytes()
     for number in range(300):
         library.path_of(f"m-{number}").write_bytes(data)
     _age(library)
     library.entries()
-    started_at = time.perf_counter()
+    read: list[str] = []
+    monkeypatch.setattr(storage_library, "_read_entry", lambda name, _path: read.append(name))
+    started_at = time.process_time()
     assert len(library.entries()) == 301
-    assert time.perf_counter() - started_at < 1.0
+    assert time.process_time() - started_at < 0.5
+    assert read == []
 
 
 def test_a_memory_that_is_being_begun_is_not_begun_twice(library: LibraryFolder) -> None:

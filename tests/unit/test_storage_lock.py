@@ -16,13 +16,13 @@ import sys, time
 from pathlib import Path
 from streammem.storage.lock import WriterLock
 lock = WriterLock(Path(sys.argv[1]))
-print("held", flush=True)
 if sys.argv[2:] == ["fork"]:
     import os
-    if os.fork() == 0:
-        os.close(1)
-        time.sleep(30)
-time.sleep(30)
+    if os.fork() != 0:
+        time.sleep(300)
+# Of the two it is the child that says so: whoever reads it knows that the child is there.
+print("held", flush=True)
+time.sleep(300)
 """
 
 
@@ -39,7 +39,7 @@ def holder(path: Path) -> Iterator["subprocess.Popen[str]"]:
         stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
     )  # fmt: skip
     assert process.stdout is not None
-    process.stdout.readline()
+    assert process.stdout.readline() == "held\n"
     yield process
     process.kill()
     process.wait()
@@ -89,7 +89,7 @@ def test_a_forked_child_does_not_keep_its_parents_lock(path: Path) -> None:
         stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2], start_new_session=True,
     )  # fmt: skip
     assert process.stdout is not None
-    process.stdout.readline()
+    assert process.stdout.readline() == "held\n"
     with pytest.raises(MemoryLockedError):
         WriterLock(path)
     process.kill()

@@ -346,7 +346,10 @@ def test_readers_see_whole_commits_while_the_writer_commits(path: Path) -> None:
         writer.commit(_commit(1))
         reader = threading.Thread(target=read)
         reader.start()
-        for number in range(2, 202):
+        number = 1
+        # On a busy machine the reader may get its turns late.
+        while number < 201 or (len(set(seen)) <= 5 and reader.is_alive()):
+            number += 1
             writer.commit(_commit(number))
             assert writer.wal_bytes <= PLAN.wal_bytes
         done.set()
@@ -360,30 +363,32 @@ def test_readers_see_whole_commits_while_the_writer_commits(path: Path) -> None:
 def test_reading_from_another_process_while_the_writer_opens_and_closes(path: Path) -> None:
     """Switching the log on and off never makes a reader fail."""
     _write(path, _commit(1))
+    enough = path.with_name("enough")
     code = (
-        "import sys, time\nfrom pathlib import Path\n"
+        "import sys\nfrom pathlib import Path\n"
         "from streammem.storage.memory_file import read_memory\n"
-        "end = time.monotonic() + 2\ncount = 0\n"
+        "path, enough = map(Path, sys.argv[1:])\ncount = 0\n"
         "print('ready', flush=True)\n"
-        "while time.monotonic() < end:\n    read_memory(Path(sys.argv[1])); count += 1\n"
-        "print(count)"
+        "while count < 100 or not enough.exists():\n    read_memory(path); count += 1\n"
     )
     reader = subprocess.Popen(
-        [sys.executable, "-c", code, str(path)],
+        [sys.executable, "-c", code, str(path), str(enough)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
     )  # fmt: skip
     assert reader.stdout is not None
-    reader.stdout.readline()
-    number = 1
+    assert reader.stdout.readline() == "ready\n"
+    number, over_at = 1, time.monotonic() + 2.0
     while reader.poll() is None:
         with MemoryWriter.open(path) as writer:
             number += 1
             writer.commit(_commit(number))
-    out, errors = reader.communicate()
+        # However slow the machine, so much of both goes on at the same time.
+        if number > 20 and time.monotonic() > over_at:
+            enough.touch()
+    _, errors = reader.communicate()
 
     assert (reader.returncode, errors) == (0, "")
-    assert int(out) > 0
-    assert number > 5
+    assert number > 20
 
 
 def test_the_log_stays_within_its_bound(path: Path) -> None:

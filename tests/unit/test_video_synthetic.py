@@ -87,9 +87,9 @@ def test_synthetic_streams_are_repeatable_and_differ_by_seed():
 
 
 def test_synthetic_hours_are_cheap_to_read():
-    """Two hours at 10 frames a second, one sample in 2 s, take a few seconds at most."""
+    """Two hours at 10 frames a second, one sample in 2 s, take a few processor seconds at most."""
     reader = SyntheticReader("synthetic:1?duration=7200", ReaderOptions(sample_hz=0.5))
-    begun_s = time.perf_counter()
+    begun_s = time.process_time()
     count = sum(1 for _ in reader.frames())
     assert count == 3600
-    assert time.perf_counter() - begun_s < 10.0
+    assert time.process_time() - begun_s < 5.0
