@@ -112,7 +112,7 @@ def teacher_scoring(shared: Path, work: Path, clips: dict[str, Clip]) -> Scoring
             rows.append(seen[0].numpy())
         presence[clip.file] = np.stack(rows).astype(np.float64)
     nothing = np.zeros((len(vocabulary.concepts), 1), np.float32)
-    tower = TextTower(Nouns(vocabulary.words, nothing, nothing[:, 0]), nothing)
+    tower = TextTower(Nouns(vocabulary.words, nothing, nothing[:, 0], nothing[:, 0]), nothing)
 
     def score(query: str, clip: Clip) -> Floats:
         rows = tower.rows(query)

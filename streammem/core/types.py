@@ -168,10 +168,15 @@ class FrameFeatures:
 
 @dataclass(frozen=True, slots=True)
 class TextFeatures:
-    """A unit text embedding `[D]` and the words of the text the encoder does not know."""
+    """A unit text embedding `[D]` and the words of the text the encoder does not know.
+
+    `found_share` is how often the encoder finds what the text asks for where a clip shows it, as
+    far as that was measured; what it does not find may be there all the same.
+    """
 
     embedding: Floats
     unknown_words: tuple[str, ...] = ()
+    found_share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ class EmbeddedEncoder(Encoder):
     def encode_text(self, text: str) -> TextFeatures:
         """What the known words ask for; zeros where there is none, with all words listed."""
         vector, unknown = self._text.embed(text)
-        return TextFeatures(vector, unknown)
+        return TextFeatures(vector, unknown, self._text.found_share(text))
 
     def background(self) -> Background | None:
         """Picture vectors of `models/embedded-v1`."""
@@ -128,7 +128,7 @@ class EmbeddedEncoder(Encoder):
         words = {word: row for row, line in enumerate(lines) for word in line.split(",")}
         held = load_file(self._manifest.file(VECTORS_FILE))
         vectors = held["codes"].astype(np.float32) * held["scales"].astype(np.float32)[:, None]
-        nouns = Nouns(words, vectors, held["precision"])
+        nouns = Nouns(words, vectors, held["precision"], held["found"])
         return TextTower(nouns, self._background.vectors)
 
     @cached_property

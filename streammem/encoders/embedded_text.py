@@ -68,12 +68,14 @@ class _Found:
 class Nouns:
     """The table: nouns of up to three words to rows of unit vectors `[C S]`.
 
-    `precision` `[C]` is how well a row's noun was measured to be found, 0 for a guess.
+    `precision` `[C]` is how well a row's noun was measured to be found, `found` `[C]` in what share
+    of the clips that show it; both are 0 for a guess.
     """
 
     words: Mapping[str, int]
     vectors: Floats
     precision: Floats
+    found: Floats
 
 
 class TextTower:
@@ -107,6 +109,14 @@ class TextTower:
     def rows(self, text: str) -> list[int]:
         """The rows of the nouns in a text, in order, each once."""
         return _rows(self._nouns(text))
+
+    def found_share(self, text: str) -> float:
+        """How often what the known nouns of a text ask for is found: as often as the rarest found.
+
+        Colours are measured, and guesses are unknown words.
+        """
+        known = [row for row in self.rows(text) if self._table.precision[row] > 0]
+        return min((float(self._table.found[row]) for row in known), default=1.0)
 
     def _ask(self, wanted: Floats, part: slice, asked: Floats, weight: float) -> None:
         spread = float((self._background[:, part] @ asked).std())

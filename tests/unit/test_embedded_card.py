@@ -17,6 +17,7 @@ MEASURED = {
         "top1_where_teacher_is_sure": 0.6, "top5_where_teacher_is_sure": 0.8,
     },
     "coco": {"dog": 0.5}, "coco_map": 0.5, "spread": 1.25,
+    "found": {"dog": 0.9, "cat": 0.6, "kite": 0.25},
     "clips": {"shown_found": 1, "shown": 2, "absent_found": 3, "absent": 4},
 }  # fmt: skip
 CLIPS = {
@@ -60,11 +61,12 @@ def test_a_new_release_changes_the_figures_and_no_word(card, text):
     assert "| the teachers | 0.12 | 0.25 |" in renewed
     assert "| among the first five | 0.75 |" in renewed
     assert "learned background is 1.25." in renewed
+    assert "fewer than 0.7: kite 0.25, cat 0.60.\n" in renewed
     kept = [
         line for line in text.splitlines() if not line.startswith("|") and " nouns, by" not in line
     ]
     assert [line for line in kept if line not in renewed] == [
-        line for line in kept if "learned background" in line
+        line for line in kept if "learned background" in line or "Found in fewer" in line
     ]
 
 

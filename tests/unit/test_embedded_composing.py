@@ -97,7 +97,7 @@ def test_candidates_are_compared_over_composed_pictures_as_much_as_over_others(t
     nothing = np.zeros((0, 0), np.float32)
 
     candidate = training.finish.Candidate(
-        Path("weights"), (0.0, 0.5, 0.3), None, None, nothing, seen, composed
+        Path("weights"), (0.0, 0.5, 0.3), None, None, None, nothing, seen, composed
     )
 
     assert candidate.mean_precision == pytest.approx((0.7 + 0.3) / 2)

@@ -23,7 +23,8 @@ def tower() -> TextTower:
     background = rng.normal(size=(64, LEARNED + MEASURED)).astype(np.float32)
     precision = np.ones(len(WORDS), np.float32)
     precision[[WORDS["knife"], WORDS["room"]]] = 0
-    return TextTower(Nouns(WORDS, vectors, precision), background)
+    found = np.float32([0.9, 0.4, 1, 1, 1, 1, 0, 0])
+    return TextTower(Nouns(WORDS, vectors, precision, found), background)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,8 @@ def test_parts_weigh_by_how_little_their_scores_vary():
     rng = np.random.default_rng(1)
     background = rng.normal(size=(400, LEARNED + MEASURED)).astype(np.float32)
     background[:, :LEARNED] *= 10
-    nouns = Nouns({"dog": 0}, np.eye(LEARNED, dtype=np.float32), np.ones(LEARNED, np.float32))
+    every = np.ones(LEARNED, np.float32)
+    nouns = Nouns({"dog": 0}, np.eye(LEARNED, dtype=np.float32), every, every)
     tower = TextTower(nouns, background)
     vector, _ = tower.embed("red dog")
     learned = background[:, :LEARNED] @ vector[:LEARNED]
@@ -112,6 +114,15 @@ def test_unknown_words_are_listed_and_known_ones_still_count(tower):
 
     assert unknown == ("oscilloscope",)
     assert vector[0] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [("a dog", 0.9), ("a dog with a cat", 0.4), ("red", 1.0), ("red dog", 0.9), ("a knife", 1.0)],
+)
+def test_what_a_text_asks_for_is_found_as_often_as_its_rarest_found_noun(tower, text, share):
+    """Colours are measured; a guess is an unknown word, of which nothing is denied anyway."""
+    assert tower.found_share(text) == pytest.approx(share)
 
 
 def test_a_noun_that_was_not_measured_is_a_guess_and_said_to_be_unknown(tower):
@@ -131,7 +142,7 @@ def test_a_guess_has_half_a_vote_beside_a_known_noun():
     vectors = np.eye(LEARNED, dtype=np.float32)[: len(WORDS)]
     precision = np.ones(len(WORDS), np.float32)
     precision[WORDS["knife"]] = 0
-    tower = TextTower(Nouns(WORDS, vectors, precision), background.astype(np.float32))
+    tower = TextTower(Nouns(WORDS, vectors, precision, precision), background.astype(np.float32))
 
     vector, unknown = tower.embed("a dog with red knives")
     scores = vector[:LEARNED] * background[:, :LEARNED].std(axis=0)

@@ -1,14 +1,18 @@
-"""The background of scores that tells presence from absence, with its one constant for nouns.
+"""The background of scores that tells presence from absence, designed noun by noun.
 
 The descriptor's part of a background vector is the descriptor's own shipped background, so that a
-question about colours is answered as the descriptor answers it. The learned part is chosen so that
-every noun's score has about the same mean and deviation over it, and then spread out by a factor
-that puts nouns on the descriptor's scale of confidence.
+question about colours is answered as the descriptor answers it. The learned part is no sample of
+pictures: in any sample people, animals and vehicles are so common that their own presence sets the
+zero that they are measured from. Its vectors are made so that every noun has that mean and
+deviation over them which it has over pictures that do not show it.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from measure import Measured
 from numpy.typing import NDArray
 from pictures import DRAWS, PictureStore
@@ -20,18 +24,44 @@ from streammem.encoders.embedded_tower import ImageTower
 Floats = NDArray[np.float32]
 Truths = NDArray[np.bool_]
 POOL_PICTURES, POOL_TOKENS = 2000, 6000
-TRIES = 300
-# What every noun's score should be over the background, as shares of its highest scores.
-WANTED_MEAN, WANTED_STD = 0.1, 0.25
+# Presence by the teachers that counts as surely shown, and as not shown.
+SURE, ABSENT = 0.7, 0.05
+# A deviation is told from the highest scores among pictures without a noun, because it is their
+# best that a question meets: the mean of the highest hundredth lies so many of them out.
+HIGHEST, THEIR_MEAN = 0.01, 2.665
+MIN_ABSENT = 200
+# How much a noun counts that is not known, beside one that is.
+WEIGHT_OF_GUESS = 0.1
+# How strongly the design stays with what pictures are like where nouns leave it free.
+NEARNESS, SHAPE_NEARNESS = 1e-3, 3e-3
+DESIGN_STEPS, DESIGN_RATE = 800, 2e-4
 # Made-up clips: many pictures, because the best of many scores is what a question meets.
 CLIP_PICTURES = 24
-CLIPS_PER_NOUN = 10
-SURE, ABSENT = 0.7, 0.05
+CLIPS_PER_NOUN = 20
 # The share of such clips without a noun that may still be taken for showing it.
 FALSE_FINDS = 0.1
+# Clips that a noun's share of finds begins with, found as often as those of all nouns.
+BEFORE_ANY = 5
 
 
-def pools(tower: ImageTower, work: Path) -> list[Floats]:
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Mean and deviation per noun, both `[C]`; NaN where too few pictures are without it."""
+
+    means: Floats
+    deviations: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Clips:
+    """Made-up clips: the best strength for a noun, whether it is shown, and which noun it is."""
+
+    strengths: Floats
+    shown: Truths
+    nouns: NDArray[np.int64]
+
+
+def pools(tower: ImageTower, work: Path) -> Floats:
     """Embeddings and tokens of training pictures, drawn by the weights of their sets."""
     store = PictureStore(work)
     rows = np.array(store.of_split("train"))
@@ -45,7 +75,7 @@ def pools(tower: ImageTower, work: Path) -> list[Floats]:
         whole.append(found[0])
         tokens.append(found[1].reshape(-1, found[1].shape[-1]))
     flat = np.concatenate(tokens)
-    return [np.concatenate(whole), flat[rng.permutation(len(flat))[:POOL_TOKENS]]]
+    return np.concatenate([*whole, flat[rng.permutation(len(flat))[:POOL_TOKENS]]])
 
 
 def _fitted(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -54,42 +84,78 @@ def _fitted(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(scaled).transpose(2, 0, 1)
 
 
-def choose_vectors(pools: list[Floats], asked: Floats, count: int) -> Floats:
-    """Vectors from the pools in turn that give all asked nouns alike means and deviations."""
+def absent_scores(measured: Sequence[Measured], concepts: Sequence[int], asked: Floats) -> Spread:
+    """How nouns with vectors `asked` `[C D]` score over pictures that do not show them."""
+    scores, presence, known = _together(measured, concepts, asked)
+    means, deviations = np.full((2, len(asked)), np.nan, np.float32)
+    for place, of_noun in enumerate(scores.T):
+        absent = np.sort(of_noun[known[:, place] & (presence[:, place] <= ABSENT)])
+        if len(absent) >= MIN_ABSENT:
+            highest = absent[-int(len(absent) * HIGHEST) :]
+            means[place] = absent.mean()
+            deviations[place] = (highest.mean() - absent.mean()) / THEIR_MEAN
+    return Spread(means, deviations)
+
+
+def design(natural: Floats, asked: Floats, wanted: Spread, weights: Floats, count: int) -> Floats:
+    """`count` vectors `[count D]`, over which nouns have the spread wanted; else as in `natural`.
+
+    Means are linear in the mean of the vectors, squared deviations in their covariance: both are
+    fitted with what is natural as a prior, then vectors are made that have exactly these moments.
+    """
+    used = np.isfinite(wanted.means) & (weights > 0)
+    nouns, weight = asked[used].astype(np.float64), weights[used].astype(np.float64)
+    natural = natural.astype(np.float64)
+    root = np.linalg.cholesky(np.cov(natural.T) + 1e-6 * natural.var() * np.eye(natural.shape[1]))
+    seen = nouns @ root
+    missing = wanted.means[used] - nouns @ natural.mean(axis=0)
+    normal = seen.T @ (weight[:, None] * seen)
+    normal += NEARNESS * np.trace(normal) / len(normal) * np.eye(len(normal))
+    centre = natural.mean(axis=0) + root @ np.linalg.solve(normal, seen.T @ (weight * missing))
+    # Nouns are more than dimensions. Where a mean is missed, the highest scores stay in place.
+    missed = (wanted.means[used] - nouns @ centre) / THEIR_MEAN
+    shape = _shaped(root, nouns, wanted.deviations[used] + missed, weight)
     rng = np.random.default_rng(22)
-    every = np.concatenate(pools) @ asked.T
-    middle, highest = np.median(every, axis=0), np.quantile(every, 0.995, axis=0)
-    scores = [(pool @ asked.T - middle) / (highest - middle) for pool in pools]
-    sums, squares = np.zeros(len(asked)), np.zeros(len(asked))
-    wanted_square = WANTED_MEAN**2 + WANTED_STD**2
-    chosen = []
-    for number in range(1, count + 1):
-        which = number % len(pools)
-        rows = rng.choice(len(pools[which]), TRIES, replace=False)
-        tried = scores[which][rows]
-        means = (sums + tried) / number - WANTED_MEAN
-        second = (squares + tried**2) / number - wanted_square
-        cost = (means / WANTED_STD) ** 2 + 0.5 * (second / WANTED_STD**2) ** 2
-        row = rows[cost.sum(axis=1).argmin()]
-        chosen.append(pools[which][row])
-        sums += scores[which][row]
-        squares += scores[which][row] ** 2
-    return np.stack(chosen)
+    free = rng.standard_normal((count, len(centre)))
+    directions, _ = np.linalg.qr(free - free.mean(axis=0))
+    vectors: Floats = (centre + np.sqrt(count) * directions @ shape.T).astype(np.float32)
+    return vectors
 
 
-def clip_strengths(
-    measured: Measured, concepts: list[int], asked: Floats, background: Floats
-) -> tuple[Floats, Truths]:
-    """Strengths of nouns over made-up clips of validation pictures, and whether they are shown."""
+def _shaped(
+    root: NDArray[np.float64], nouns: NDArray[np.float64], deviations: Floats, weight: Floats
+) -> NDArray[np.float64]:
+    """A root of a covariance near `root` that gives `nouns` their deviations."""
+    natural, asked = torch.from_numpy(root), torch.from_numpy(nouns)
+    logs = torch.from_numpy(np.log(deviations.astype(np.float64)))
+    share = torch.from_numpy(weight / weight.sum())
+    shape = natural.clone().requires_grad_()
+    size = natural.square().sum()
+    adam = torch.optim.Adam([shape], lr=DESIGN_RATE)
+    for _ in range(DESIGN_STEPS):
+        found = 0.5 * (asked @ shape).square().sum(1).log()
+        away = (shape - natural).square().sum() / size
+        loss = (share * (found - logs).square()).sum() + SHAPE_NEARNESS * away
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    return shape.detach().numpy()
+
+
+def clips_of(
+    measured: Sequence[Measured], concepts: Sequence[int], asked: Floats, background: Floats
+) -> Clips:
+    """Strengths of nouns over made-up clips, half of which show a noun in two pictures."""
     rng = np.random.default_rng(23)
     usual = background @ asked.T
-    scores = (measured.best(asked) - usual.mean(axis=0)) / usual.std(axis=0)
-    found: list[float] = []
+    scores, presence, known = _together(measured, concepts, asked)
+    scores = (scores - usual.mean(axis=0)) / usual.std(axis=0)
+    strengths: list[float] = []
     truths: list[bool] = []
-    for place, concept in enumerate(concepts):
-        presence, known = measured.presence[:, concept], measured.known[:, concept]
-        sure = np.flatnonzero(known & (presence >= SURE))
-        absent = np.flatnonzero(known & (presence <= ABSENT))
+    nouns: list[int] = []
+    for place in range(len(asked)):
+        sure = np.flatnonzero(known[:, place] & (presence[:, place] >= SURE))
+        absent = np.flatnonzero(known[:, place] & (presence[:, place] <= ABSENT))
         if len(sure) < 2 or len(absent) < 4 * CLIP_PICTURES:
             continue
         for number in range(2 * CLIPS_PER_NOUN):
@@ -97,12 +163,34 @@ def clip_strengths(
             clip = rng.choice(absent, CLIP_PICTURES, replace=False)
             if shown:
                 clip[:2] = rng.choice(sure, 2, replace=False)
-            found.append(float(scores[clip, place].max()))
+            strengths.append(float(scores[clip, place].max()))
             truths.append(shown)
-    return np.array(found, np.float32), np.array(truths)
+            nouns.append(place)
+    return Clips(np.array(strengths, np.float32), np.array(truths), np.array(nouns))
 
 
-def fit_spread(strengths: Floats, shown: Truths, midpoint: float) -> float:
+def fit_spread(clips: Clips, midpoint: float) -> float:
     """The factor by which strengths must shrink, so that few clips pass that do not show a noun."""
-    allowed = np.quantile(strengths[~shown], 1 - FALSE_FINDS)
+    allowed = np.quantile(clips.strengths[~clips.shown], 1 - FALSE_FINDS)
     return float(allowed) / midpoint
+
+
+def found_shares(clips: Clips, needed: float, count: int) -> Floats:
+    """Per noun, of `count`, the share of clips that it is found in of those that show it."""
+    passed = clips.strengths[clips.shown] >= needed
+    nouns = clips.nouns[clips.shown]
+    usual = passed.mean()
+    finds = np.bincount(nouns, passed, count) + BEFORE_ANY * usual
+    shares: Floats = (finds / (np.bincount(nouns, minlength=count) + BEFORE_ANY)).astype(np.float32)
+    return shares
+
+
+def _together(
+    measured: Sequence[Measured], concepts: Sequence[int], asked: Floats
+) -> tuple[Floats, Floats, Truths]:
+    """Scores of nouns, their presence and whether that is known, over all pictures, `[N C]`."""
+    return (
+        np.concatenate([each.best(asked) for each in measured]),
+        np.concatenate([each.presence[:, concepts] for each in measured]),
+        np.concatenate([each.known[:, concepts] for each in measured]),
+    )

@@ -17,6 +17,8 @@ MODEL = Path(__file__).resolve().parents[1]
 RESULTS = MODEL.parents[1] / "benchmarks" / "results" / "embedded.json"
 # Rows of the table of nouns: their least average precision, as it is printed.
 _BANDS = (("0.7 and more", 0.7), ("0.5 to 0.7", 0.5), ("0.35 to 0.5", 0.35), ("less", 0.0))
+# Known nouns that are found in a smaller share of clips are listed.
+RARELY = 0.7
 _WAYS = {"descriptor": "descriptor", "embedded-v1": "embedded-v1", "the teachers": "teachers"}
 
 
@@ -38,6 +40,8 @@ def renewed(
         row = f"| {name} | {found['right_clip']:.2f} | {found['right_moment']:.2f} |"
         card = _put(card, rf"^\| {name} \|.*$", row)
     card = _put(card, r"^\| validation pictures \(\d+\).*\n(?:\|.*\n)+", _validation(measured))
+    rarely = rf"(?<=Found in fewer than {RARELY}: ).*(?=\.$)"
+    card = _put(card, rarely, _rarely_found(measured["found"]))
     return _put(card, r"(?<=learned background is )\d+\.\d+", f"{measured['spread']:.2f}")
 
 
@@ -59,6 +63,11 @@ def _table_of(nouns: Mapping[str, float]) -> str:
     return "\n".join(rows) + "\n"
 
 
+def _rarely_found(found: Mapping[str, float]) -> str:
+    rare = sorted((share, noun) for noun, share in found.items() if round(share, 2) < RARELY)
+    return ", ".join(f"{noun} {share:.2f}" for share, noun in rare)
+
+
 def _validation(measured: Mapping[str, Any]) -> str:
     agreed, clips = measured["agreement"], measured["clips"]
     sure, coco = agreed["sure_pictures"], len(measured["coco"])
@@ -71,7 +80,7 @@ def _validation(measured: Mapping[str, Any]) -> str:
         "among the first five, there": f"{agreed['top5_where_teacher_is_sure']:.2f}",
         f"mean average precision over the {coco} COCO classes that the detector finds in at least "
         "5 pictures": f"{measured['coco_map']:.2f}",
-        "clips of 24 pictures with two that show a noun: found":
+        "clips of 24 pictures, plain and composed, with two that show a noun: found":
             f"{clips['shown_found']} of {clips['shown']}",
         "such clips without it: taken for showing it":
             f"{clips['absent_found']} of {clips['absent']}",

@@ -1,5 +1,6 @@
 """Writes what is shipped: folded weights, the words, and the table of their vectors."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,14 @@ from train import CLASSES, MEAN, STD
 from words import Vocabulary
 
 Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """Of the known concepts: average precision, and the share of clips with one that are found."""
+
+    precision: dict[int, float]
+    found: dict[int, float]
 
 
 def load_student(checkpoint: Path, vocabulary: Vocabulary, weights: str) -> Student:
@@ -73,15 +82,14 @@ def word_vectors(student: Student, vocabulary: Vocabulary, share: float) -> Floa
 def export_words(
     vocabulary: Vocabulary,
     vectors: Floats,
-    precision: dict[int, float],
+    measures: Measures,
     frequent: frozenset[str],
     folder: Path,
 ) -> None:
     """`words.txt`, one line of words per vector, and `words.safetensors` with their codes.
 
-    `precision` is that of the concepts that are known; the others are shipped as guesses. Of the
-    `frequent` words of English, most of which are no nouns or have other senses, only those are
-    shipped that somebody read.
+    Concepts without `measures` are shipped as guesses. Of the `frequent` words of English, most of
+    which are no nouns or have other senses, only those are shipped that somebody read.
     """
     lines: list[list[str]] = [[] for _ in vocabulary.concepts]
     for word, concept in sorted(vocabulary.words.items()):
@@ -94,7 +102,8 @@ def export_words(
     tensors = {
         "codes": np.round(vectors[rows] / scales[:, None]).astype(np.int8),
         "scales": scales.astype(np.float32),
-        "precision": np.array([precision.get(row, 0.0) for row in rows], np.float32),
+        "precision": np.array([measures.precision.get(row, 0.0) for row in rows], np.float32),
+        "found": np.array([measures.found.get(row, 0.0) for row in rows], np.float32),
     }
     path = folder / "words.safetensors"
     save_file(tensors, path)

@@ -17,8 +17,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from background import choose_vectors, clip_strengths, fit_spread, pools
-from export import export_tower, export_words, load_student, word_vectors
+from background import (
+    WEIGHT_OF_GUESS,
+    absent_scores,
+    clips_of,
+    design,
+    fit_spread,
+    found_shares,
+    pools,
+)
+from export import Measures, export_tower, export_words, load_student, word_vectors
 from measure import (
     MIN_SHOWN,
     Measured,
@@ -37,6 +45,7 @@ from torch.nn import functional
 from views import load_vocabulary
 from words import Vocabulary
 
+from streammem.core.types import Background
 from streammem.encoders._descriptor import DescriptorEncoder
 from streammem.encoders._embedded import LEARNED_SHARE, EmbeddedEncoder
 from streammem.encoders.digests import file_digest
@@ -68,6 +77,7 @@ class Candidate:
     way: tuple[float, float, float]
     student: Student
     measured: Measured
+    measured_composed: Measured
     vectors: Floats
     seen: dict[str, NounFound]
     composed: dict[str, NounFound]
@@ -84,6 +94,20 @@ class Candidate:
         Composed pictures count as much as the others: video is nearer to them.
         """
         return (_mean(self.seen) + _mean(self.composed)) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """The background `[N D]`, the factor on its learned part, and what is found over it.
+
+    `found` is the share of made-up clips with a noun that it is found in, per known concept;
+    `finds` counts clips of all nouns.
+    """
+
+    background: Floats
+    spread: float
+    found: dict[int, float]
+    finds: dict[str, int]
 
 
 def _candidates(
@@ -112,7 +136,7 @@ def _candidates(
                 noun_precisions(each, vocabulary, vectors, min_shown=1)
                 for each in (measured, composed)
             )
-            tried.append(Candidate(file, way, student, measured, vectors, *both))
+            tried.append(Candidate(file, way, student, measured, composed, vectors, *both))
         found.append(max(tried, key=lambda each: each.mean_precision))
     return sorted(found, key=lambda each: -each.mean_precision)
 
@@ -139,26 +163,17 @@ def finish(work: Path, weights: Path, checkpoints: Sequence[Path] = ()) -> None:
     concepts = [vocabulary.words[noun] for noun in known]
     precision = {vocabulary.words[noun]: nouns[noun].precision for noun in known}
     frequent = frozenset(json.loads((weights / "glove_50d_5k.json").read_text("utf-8")))
-    shipped = DescriptorEncoder().background()
-    assert shipped is not None
-    chosen = choose_vectors(pools(tower, work), vectors[concepts], len(shipped.vectors))
-    strengths, shown = clip_strengths(measured, concepts, vectors[concepts], chosen)
-    spread = fit_spread(strengths, shown, shipped.midpoint)
-    centre = chosen.mean(axis=0)
-    spread_out = centre + spread * (chosen - centre)
-    joined = np.concatenate(
-        [spread_out * np.sqrt(LEARNED_SHARE), shipped.vectors * np.sqrt(1 - LEARNED_SHARE)], axis=1
-    )
+    shipped = _shipped_background()
+    made = _calibration(best, concepts, shipped, pools(tower, work))
     shutil.copyfile(best.file, HERE / "weights.safetensors")
-    export_words(vocabulary, vectors, precision, frequent, HERE)
-    save_file({"vectors": joined.astype(np.float16)}, HERE / "background.safetensors")
+    export_words(vocabulary, vectors, Measures(precision, made.found), frequent, HERE)
+    save_file({"vectors": made.background.astype(np.float16)}, HERE / "background.safetensors")
     (HERE / "background.safetensors").chmod(0o644)
     _write_manifest(nouns, shipped.midpoint, shipped.scale, FILES)
     save_file(check_vectors(EmbeddedEncoder(EXACT)), HERE / CHECK_FILE)
     (HERE / CHECK_FILE).chmod(0o644)
     _write_manifest(nouns, shipped.midpoint, shipped.scale, (*FILES, CHECK_FILE))
     coco = coco_precision(measured, vocabulary, vectors)
-    found = strengths / spread > shipped.midpoint
     report: dict[str, Any] = {
         "chosen": [
             {
@@ -177,16 +192,54 @@ def finish(work: Path, weights: Path, checkpoints: Sequence[Path] = ()) -> None:
         "coco_map": float(np.mean(list(coco.values()))),
         "coco": coco,
         "nouns": {noun: asdict(found) for noun, found in nouns.items()},
-        "spread": spread,
-        "clips": {
-            "shown": int(shown.sum()), "shown_found": int(found[shown].sum()),
-            "absent": int((~shown).sum()), "absent_found": int(found[~shown].sum()),
-        },
-    }  # fmt: skip
+        "found": {noun: made.found[vocabulary.words[noun]] for noun in known},
+        "spread": made.spread,
+        "clips": made.finds,
+    }
     (work / "measured.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
     for name in ("log.jsonl", "run.json"):
         shutil.copyfile(work / name, HERE / "train" / name)
     print(json.dumps({key: value for key, value in report.items() if key != "nouns"}, indent=1))
+
+
+def _calibration(
+    best: Candidate, concepts: list[int], shipped: Background, natural: Floats
+) -> Calibration:
+    """The background for all concepts, those that are known above all, and what it finds."""
+    measured = (best.measured, best.measured_composed)
+    every = range(len(best.vectors))
+    weights = np.full(len(best.vectors), WEIGHT_OF_GUESS, np.float32)
+    weights[concepts] = 1.0
+    wanted = absent_scores(measured, every, best.vectors)
+    learned = design(natural, best.vectors, wanted, weights, len(shipped.vectors))
+    clips = clips_of(measured, concepts, best.vectors[concepts], learned)
+    spread = fit_spread(clips, shipped.midpoint)
+    centre = learned.mean(axis=0)
+    spread_out = centre + spread * (learned - centre)
+    joined = np.concatenate(
+        [spread_out * np.sqrt(LEARNED_SHARE), shipped.vectors * np.sqrt(1 - LEARNED_SHARE)], axis=1
+    )
+    needed = spread * shipped.midpoint
+    passed = clips.strengths >= needed
+    shares = found_shares(clips, needed, len(concepts))
+    return Calibration(
+        background=joined,
+        spread=spread,
+        found={concept: float(share) for concept, share in zip(concepts, shares, strict=True)},
+        finds={
+            "shown": int(clips.shown.sum()),
+            "shown_found": int(passed[clips.shown].sum()),
+            "absent": int((~clips.shown).sum()),
+            "absent_found": int(passed[~clips.shown].sum()),
+        },
+    )
+
+
+def _shipped_background() -> Background:
+    """The descriptor's, whose scale of confidence is that of nouns too."""
+    background = DescriptorEncoder().background()
+    assert background is not None
+    return background
 
 
 def _unit(vectors: Floats) -> Floats:
