@@ -21,6 +21,9 @@ MAX_PER_DAY = 200
 # Small things move the score of a text little; two pictures of different places reach 2 deviations
 # in one of twenty cases.
 MIN_TEXT_STRENGTH, MIN_IMAGE_STRENGTH = -1.0, 2.0
+# Of things that an encoder was measured on it knows the scores without them: what looks no more
+# like "a dog" than a deviation above these is none, whatever moved in the picture.
+MIN_MEASURED_STRENGTH = 1.0
 
 
 @dataclass(frozen=True, slots=True)

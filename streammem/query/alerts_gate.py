@@ -1,11 +1,12 @@
 """What a standing question looks for, as vectors, and how strongly frames and cells answer it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from streammem.core.alerts import MIN_MEASURED_STRENGTH, AlertRule
 from streammem.core.errors import UsageError
 from streammem.core.types import Floats
 from streammem.encoders.base import Encoder
@@ -54,6 +55,13 @@ def text_target(encoder: Encoder, text: str) -> Target:
 def image_target(vector: Floats) -> Target:
     """The target of a picture whose unit embedding `[D]` is given."""
     return Target(Phrase("", vector, (), 1.0))
+
+
+def suited(rule: AlertRule, target: Target) -> AlertRule:
+    """A rule that states no least strength, with the one for what the encoder was measured on."""
+    if rule.min_strength is None and target.phrase.found_share < 1.0:
+        return replace(rule, min_strength=MIN_MEASURED_STRENGTH)
+    return rule
 
 
 class Gate:

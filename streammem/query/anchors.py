@@ -11,7 +11,7 @@ from streammem.query.inquiry import Inquiry, View, Visits
 from streammem.query.intervals import between, nth, restricted
 from streammem.query.moments import Moment, best_first, with_text
 from streammem.query.naming import Stretch, stretch_moment, timeline
-from streammem.query.operators import absent
+from streammem.query.operators import denied
 from streammem.query.outcome import Outcome, missing
 from streammem.query.ranges import Window
 
@@ -117,10 +117,9 @@ def measured_within(
             value=value,
             unknown_words=visits.unknown_words,
         )
-    absence = absent(inquiry, view, visits)
-    if absence is None:
-        return missing(visits)
-    return replace(absence, value=0, confidence=min(anchor.confidence, absence.confidence))
+    none = denied(inquiry, view, visits, value=0)
+    sure = min(anchor.confidence, none.confidence)
+    return replace(none, confidence=sure) if none.answered else none
 
 
 def _interval(inquiry: Inquiry, view: View) -> Outcome:

@@ -271,7 +271,7 @@ def _chosen(inquiry: Inquiry, view: View, best: _Scored, confidence: float) -> O
 
 def _score(inquiry: Inquiry, view: View, option: str, windows: Sequence[Window]) -> _Scored:
     text = option_text(option)
-    share = inquiry.phrase(view, text).known_share
+    trusted = trust(inquiry.phrase(view, text))
     query = _query_text(text, inquiry.question)
     values = inquiry.strengths(view, query)
     moments = [
@@ -280,7 +280,7 @@ def _score(inquiry: Inquiry, view: View, option: str, windows: Sequence[Window])
         for moment in find_moments(view.memory, values, window, view.scale, min_confidence=0.0)
     ]
     strength = max((moment.strength for moment in moments), default=-np.inf)
-    return _Scored(option, float(strength), trust(share) if moments else 0.0, tuple(moments))
+    return _Scored(option, float(strength), trusted if moments else 0.0, tuple(moments))
 
 
 def _query_text(text: str, question: Question) -> str:

@@ -79,15 +79,16 @@ def adds_up(question: Question) -> bool:
     return question.intent in {"count", "duration"} and question.asked != "interval"
 
 
-def needed(question: Question, min_confidence: float) -> float:
+def needed(question: Question, min_confidence: float, found_share: float) -> float:
     """The bound from which on a memory may change the answer.
 
     A "no" and a count of zero say that nothing comes near: a memory bears that out only where its
-    confidence is as far from one as an answer has to be from zero.
+    certainty of absence, (1 - confidence) * found_share, is as high as an answer's has to be. Where
+    it never is, there is no "no".
     """
-    if question.intent in {"exists", "count", "duration"}:
-        return min(min_confidence, 1.0 - min_confidence)
-    return min_confidence
+    if question.intent not in {"exists", "count", "duration"} or found_share < min_confidence:
+        return min_confidence
+    return min(min_confidence, 1.0 - min_confidence / found_share) if found_share else 0.0
 
 
 def word_terms(text: str) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:

@@ -49,7 +49,8 @@ class Visits:
     """Where a phrase is seen, said or written in one memory.
 
     `found` in time order, `nearest` best first where nothing is strong enough, `confidence` of
-    the best one, `known_share` of the phrase's words.
+    the best one, `known_share` of the phrase's words; `found_share` is how often sight finds what
+    the phrase asks for where it is shown.
     """
 
     found: tuple[Moment, ...]
@@ -57,11 +58,17 @@ class Visits:
     confidence: float
     known_share: float
     unknown_words: tuple[str, ...]
+    found_share: float = 1.0
 
     @property
     def established_absence(self) -> bool:
         """Whether the phrase was understood wholly and still nothing matches."""
         return not self.found and self.known_share == 1.0
+
+    @property
+    def certainty_of_absence(self) -> float:
+        """That nothing matches, weighed by how often something would have, had it been shown."""
+        return (1.0 - self.confidence) * self.found_share
 
 
 @dataclass(slots=True)
@@ -181,8 +188,10 @@ class Inquiry:
             return replace(seen, nearest=tuple(nearest), confidence=best)
         if not heard.found:
             return seen
+        if self._misunderstood(seen, heard):
+            return words
         if asks_for_sight(self.question.text):
-            return words if self._misunderstood(seen, heard) else seen
+            return seen
         if self.question.intent == "when":
             return replace(
                 seen,
@@ -195,16 +204,18 @@ class Inquiry:
         return seen
 
     def _misunderstood(self, seen: Visits, heard: Told) -> bool:
-        """Whether words name at another time what sight knows only a part of.
+        """Whether words name more surely what sight knows only a part of.
 
-        Something red is no ground for the times of a red ball where words speak of the ball.
+        Something red is no ground for the times of a red ball where words speak of the ball, nor
+        is a man for how often he dances. Who asks when it is seen gets the times of sight where
+        the words lie within them, and its numbers.
         """
-        return (
-            self.question.intent in {"when", "order"}
-            and seen.known_share < 1.0
-            and heard.confidence > seen.confidence
-            and not within(heard.found, seen.found)
-        )
+        if seen.known_share == 1.0 or heard.confidence <= seen.confidence:
+            return False
+        if asks_for_sight(self.question.text):
+            asks_when = self.question.intent in {"when", "order"}
+            return asks_when and not within(heard.found, seen.found)
+        return True
 
     def step(
         self,
@@ -230,7 +241,7 @@ class Inquiry:
     def seen(self, view: View, text: str, window: Window) -> Visits:
         """Where a text is seen within a window."""
         phrase = self.phrase(view, text)
-        factor = trust(phrase.known_share)
+        factor = trust(phrase)
         values = self.strengths(view, text)
         found: list[Moment] = []
         if window.inside and window.end_s >= window.start_s and factor > 0:
@@ -250,6 +261,7 @@ class Inquiry:
             confidence=nearest[0].confidence if nearest else 0.0,
             known_share=phrase.known_share,
             unknown_words=phrase.unknown_words,
+            found_share=phrase.found_share,
         )
 
     def _nearest(
@@ -266,7 +278,7 @@ class Inquiry:
         if not self.options.explain:
             return
         zero = zero_of(view.memory.encoder, phrase)
-        factor = trust(phrase.known_share)
+        factor = trust(phrase)
         wanted = self.options.min_confidence
         self.searches.append(
             {
@@ -276,6 +288,7 @@ class Inquiry:
                 "window_s": [window.start_s, window.end_s],
                 "unknown_words": list(phrase.unknown_words),
                 "trust": round(factor, 3),
+                "found_share": round(phrase.found_share, 3),
                 "zero": None if zero is None else [round(part, 4) for part in zero],
                 "shift_z": round(self._shift_of(view, phrase.text), 3),
                 "needed_z": round(view.scale.strength(wanted / factor), 3)

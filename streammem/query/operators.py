@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -52,11 +53,13 @@ def when_not(inquiry: Inquiry, view: View) -> Outcome:
     if visits.unknown_words:
         return replace(missing(visits), nearest=visits.found or visits.nearest)
     if not visits.found:
-        absence = absent(inquiry, view, visits)
-        return missing(visits) if absence is None else replace(absence, moments=_whole(view))
+        return denied(inquiry, view, visits, moments=_whole(view))
+    if visits.found_share < inquiry.options.min_confidence:
+        return missing(visits, f"times without {text!r} are unsure: {_overlooked(visits)}")
     seen: list[Spanned] = [*visits.found, *view.memory.gaps]
     free = remaining(window.start_s, window.end_s, seen, sliver_s=view.memory.interval_s)
     # All are equally sure; the longest are shown where there are many.
+    sure = min(visits.confidence, visits.found_share)
     moments = tuple(
         Moment(
             memory=view.memory,
@@ -64,7 +67,7 @@ def when_not(inquiry: Inquiry, view: View) -> Outcome:
             end_s=span.end_s,
             time_s=0.5 * (span.start_s + span.end_s),
             strength=span.duration_s,
-            confidence=visits.confidence,
+            confidence=sure,
             row=view.memory.row_at(0.5 * (span.start_s + span.end_s)),
         )
         for span in free
@@ -72,7 +75,7 @@ def when_not(inquiry: Inquiry, view: View) -> Outcome:
     inquiry.step(view, "when_not", f"the time without {text!r}", moments, len(moments))
     if not moments:
         return missing(visits, f"{text!r} is seen all the time")
-    return Outcome(moments=moments, confidence=visits.confidence)
+    return Outcome(moments=moments, confidence=sure)
 
 
 def exists(inquiry: Inquiry, view: View, window: Window | None = None) -> Outcome:
@@ -92,17 +95,29 @@ def exists(inquiry: Inquiry, view: View, window: Window | None = None) -> Outcom
             value=True,
             unknown_words=visits.unknown_words,
         )
-    absence = absent(inquiry, view, visits)
-    return missing(visits) if absence is None else replace(absence, value=False)
+    return denied(inquiry, view, visits, value=False)
 
 
-def absent(inquiry: Inquiry, view: View, visits: Visits) -> Outcome | None:
-    """The ground of a "no": None unless absence is as sure as an answer has to be."""
-    certainty = 1.0 - visits.confidence
-    sure = visits.established_absence and view.window.covered
-    if not sure or certainty < inquiry.options.min_confidence:
-        return None
-    return Outcome(nearest=visits.nearest, confidence=certainty)
+def denied(inquiry: Inquiry, view: View, visits: Visits, **established: Any) -> Outcome:
+    """What follows where nothing is found: `established` if absence is sure, else an abstention."""
+    if not view.window.covered or not is_absent(inquiry, visits):
+        doubted = view.window.covered and visits.established_absence
+        overlooked = doubted and visits.found_share < inquiry.options.min_confidence
+        thing = repr(inquiry.question.phrase)
+        notes = (f"{thing} is not seen, but {_overlooked(visits)}",) if overlooked else ()
+        return missing(visits, *notes)
+    sure = Outcome(nearest=visits.nearest, confidence=visits.certainty_of_absence)
+    return replace(sure, **established)
+
+
+def is_absent(inquiry: Inquiry, visits: Visits) -> bool:
+    """The ground of a "no": whether absence is as sure as an answer has to be."""
+    sure = visits.certainty_of_absence >= inquiry.options.min_confidence
+    return visits.established_absence and sure
+
+
+def _overlooked(visits: Visits) -> str:
+    return f"the encoder finds it in {visits.found_share:.0%} of the clips that show it"
 
 
 def count(inquiry: Inquiry, view: View) -> Outcome:
@@ -148,8 +163,7 @@ def _measured(
             unknown_words=visits.unknown_words,
             notes=_share_of(inquiry, view, value),
         )
-    absence = absent(inquiry, view, visits)
-    return missing(visits) if absence is None else replace(absence, value=0.0)
+    return denied(inquiry, view, visits, value=0.0)
 
 
 def _share_of(inquiry: Inquiry, view: View, seconds: float) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from streammem.query.inquiry import Inquiry, View
 from streammem.query.intervals import first_seen, nth
 from streammem.query.moments import Moment, best_first, with_text
 from streammem.query.naming import Stretch, edge_stretch, stretch_moment, timeline
-from streammem.query.operators import absent, look, name_moments
+from streammem.query.operators import denied, look, name_moments
 from streammem.query.outcome import Outcome, missing
 from streammem.query.ranges import Window
 
@@ -218,8 +218,7 @@ def _yes_no(inquiry: Inquiry, view: View, anchor: Moment, parts: tuple[Window, .
             value=False,
             unknown_words=visits.unknown_words,
         )
-    absence = absent(inquiry, view, visits)
-    return missing(visits) if absence is None else replace(absence, value=False)
+    return denied(inquiry, view, visits, value=False)
 
 
 def _supporting(anchor: Moment, moment: Moment, text: str | None) -> Moment:

@@ -7,7 +7,7 @@ from streammem.query.inquiry import Inquiry, View, Visits
 from streammem.query.intervals import least, longest, most, shortest
 from streammem.query.moments import Moment, best_first, covered_s, with_text
 from streammem.query.naming import stretch_moment, timeline
-from streammem.query.operators import NOTHING_NAMED
+from streammem.query.operators import NOTHING_NAMED, is_absent
 from streammem.query.outcome import Outcome, missing
 
 _SMALLEST = frozenset({"least_often", "least_time", "shortest"})
@@ -65,7 +65,7 @@ def _compared(inquiry: Inquiry, view: View) -> Outcome:
     question = inquiry.question
     names = (question.phrase, *question.items)
     searches = {name: inquiry.visits(view, name) for name in names}
-    lost = [name for name, visits in searches.items() if not _told_apart(visits)]
+    lost = [name for name, visits in searches.items() if not _told_apart(inquiry, visits)]
     if lost or not question.phrase:
         return missing(searches[names[0]], NOTHING_NAMED if not question.phrase else "")
     amounts = {
@@ -85,12 +85,12 @@ def _compared(inquiry: Inquiry, view: View) -> Outcome:
     )
 
 
-def _told_apart(visits: Visits) -> bool:
-    return bool(visits.found) or visits.established_absence
+def _told_apart(inquiry: Inquiry, visits: Visits) -> bool:
+    return bool(visits.found) or is_absent(inquiry, visits)
 
 
 def _certainty(visits: Visits) -> float:
-    return visits.confidence if visits.found else 1.0 - visits.confidence
+    return visits.confidence if visits.found else visits.certainty_of_absence
 
 
 def _extreme_visit(inquiry: Inquiry, view: View) -> Outcome:

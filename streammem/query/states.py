@@ -14,8 +14,8 @@ from streammem.query.inquiry import Inquiry, View
 from streammem.query.intervals import Run, changes, newest, runs, still_holds
 from streammem.query.measures import STATE_COLOURS, rivals
 from streammem.query.moments import Moment, find_moments, with_text
-from streammem.query.operators import NOW_S, absent, exists
-from streammem.query.outcome import Outcome, missing
+from streammem.query.operators import NOW_S, denied, exists
+from streammem.query.outcome import Outcome
 from streammem.query.ranges import Window
 
 # A state that nothing speaks for is none, however little confidence is asked for.
@@ -60,8 +60,7 @@ def still(inquiry: Inquiry, view: View) -> Outcome:
             return Outcome((moment,), (), moment.confidence, value=value)
     visits = inquiry.visits(view, question.phrase)
     if not visits.found:
-        absence = absent(inquiry, view, visits)
-        return missing(visits) if absence is None else replace(absence, value=False)
+        return denied(inquiry, view, visits, value=False)
     if visits.unknown_words:
         return exists(inquiry, view)
     end_s = view.window.end_s
@@ -116,7 +115,7 @@ def _runs_of(inquiry: Inquiry, view: View, thing: str, values: Sequence[str]) ->
         return []
     texts = {value: _with_state(thing, value) for value in values}
     known = {
-        value: trust(inquiry.phrase(view, text).known_share)
+        value: trust(inquiry.phrase(view, text))
         for value, text in texts.items()
         if inquiry.phrase(view, text).known_share > 0
     }

@@ -15,7 +15,14 @@ from streammem.core.errors import UsageError
 from streammem.core.types import Floats, Pixels, Times
 from streammem.encoders.base import Encoder
 from streammem.query.alerts import Report, StandingQuestion
-from streammem.query.alerts_gate import Gate, Strengths, Target, image_target, text_target
+from streammem.query.alerts_gate import (
+    Gate,
+    Strengths,
+    Target,
+    image_target,
+    suited,
+    text_target,
+)
 from streammem.query.calibrate import scale_of, trust
 from streammem.runtime.alerting_confirm import (
     Confirmer,
@@ -99,7 +106,10 @@ class Alerting:
         """Begin with nothing known about the camera; `restore` goes on from a stored state."""
         self._setup = setup
         self._on_alert = on_alert
-        self._questions = [StandingQuestion(rule, interval_s) for rule in setup.rules]
+        self._questions = [
+            StandingQuestion(suited(rule, target), interval_s)
+            for rule, target in zip(setup.rules, setup.targets, strict=True)
+        ]
         self._gate = Gate(setup.encoder, setup.targets)
         self._scale = scale_of(setup.encoder)
         self._confirmers = dict(confirmers or {})
@@ -194,7 +204,7 @@ class Alerting:
     def _raise(self, index: int, report: Report, picture_at: PictureAt) -> None:
         """Report at once, or ask the answerer first."""
         rule, target = self._setup.rules[index], self._setup.targets[index]
-        share = trust(target.phrase.known_share)
+        share = trust(target.phrase)
         alert = Alert(
             name=rule.name,
             looked_for=_looked_for(rule),

@@ -177,7 +177,7 @@ class EncoderRows:
         margin = self._excess / (zero[1] if zero is not None and not self.scaled else 1.0)
         # Every memory's own part of the pool is small where there are many memories.
         best = best - raised_zero(self.pooled(phrase, asked))
-        factor, scale = trust(phrase.known_share), scale_of(self.encoder)
+        factor, scale = trust(phrase), scale_of(self.encoder)
         seen = np.isfinite(best)
         most, least = (
             np.where(seen, factor * scale.confidences(np.maximum(values, -1e6)), 0.0)

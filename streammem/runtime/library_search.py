@@ -131,8 +131,8 @@ class LibrarySearch:
         if not loaded.groups:
             return None
         asked = {name: rows.asked(question, options) for name, rows in loaded.groups.items()}
-        bounds = self._bounds(question, wanted, loaded, asked, options)
-        least = needed(question, options.min_confidence)
+        least = _least(question, loaded, options)
+        bounds = self._bounds(question, wanted, loaded, asked, least)
         ranked = sorted(bounds, key=lambda name: (*_rank(bounds[name]), name))
         able = [name for name in ranked if bounds[name].most >= least]
         first = able if adds_up(question) else _nearest(ranked, bounds, options.top_k)
@@ -146,8 +146,10 @@ class LibrarySearch:
         return Selection(
             first=tuple(by_id[name] for name in (*first, *left)),
             more=tuple(by_id[name] for name in more),
-            elsewhere=self._elsewhere(question, loaded, asked, opened),
-            everywhere=self._elsewhere(question, loaded, asked, {*opened, *more}),
+            elsewhere=_elsewhere(question, loaded, asked, opened, options.min_confidence),
+            everywhere=_elsewhere(
+                question, loaded, asked, {*opened, *more}, options.min_confidence
+            ),
             notes=(*notes, *loaded.notes),
         )
 
@@ -233,7 +235,7 @@ class LibrarySearch:
         wanted: Sequence[Wanted],
         loaded: _Loaded,
         asked: dict[str, Asked],
-        options: QueryOptions,
+        least: float,
     ) -> "dict[str, _Bound]":
         """What each memory that the question lies in can say: its weakest part counts."""
         parts: dict[str, list[_Bound]] = {}
@@ -244,7 +246,6 @@ class LibrarySearch:
                 for digest, rows in loaded.groups.items():
                     seen = None
                     if not (thing.told_only or names_speech(text)):
-                        least = needed(question, options.min_confidence)
                         seen = rows.bounds(read_phrase(rows.encoder, text), asked[digest], least)
                     for place, key in enumerate(rows.keys):
                         if asked[digest].windows[place].inside:
@@ -289,36 +290,50 @@ class LibrarySearch:
         found = set().union(*(self._index.holders(one) for one in words))
         return found.union(*(self._index.holders(one, prefix=True) for one in begins))
 
-    def _elsewhere(
-        self, question: Question, loaded: _Loaded, asked: dict[str, Asked], opened: set[str]
-    ) -> Elsewhere:
-        """What the memories that stay closed say together."""
-        memories, silent = 0, True
-        for digest, rows in loaded.groups.items():
-            text = question.phrase
-            phrase = read_phrase(rows.encoder, text) if text else None
-            for place, key in enumerate(rows.keys):
-                window = asked[digest].windows[place]
-                if key.memory_id in opened or not window.inside:
-                    continue
-                memories += 1
-                told = names_speech(text) and bool(key.cue_counts)
-                known = told or (phrase is not None and phrase.known_share == 1.0)
-                silent = silent and known and window.covered
 
-        pools: OrderedDict[tuple[str, str], list[Strengths]] = OrderedDict()
+def _least(question: Question, loaded: _Loaded, options: QueryOptions) -> float:
+    """The bound from which on a memory of some encoder may change the answer."""
+    shares = {
+        read_phrase(rows.encoder, question.phrase).found_share for rows in loaded.groups.values()
+    }
+    return min(needed(question, options.min_confidence, share) for share in shares)
 
-        def strengths_of(digest: str, text: str) -> list[Strengths]:
-            if digest not in loaded.groups:
-                return []
-            if (digest, text) not in pools:
-                rows = loaded.groups[digest]
-                closed = np.array([key.memory_id not in opened for key in rows.keys])
-                phrase = read_phrase(rows.encoder, text)
-                pools[digest, text] = rows.pooled(phrase, asked[digest], closed)
-            return pools[digest, text]
 
-        return Elsewhere(memories, silent, strengths_of)
+def _elsewhere(
+    question: Question,
+    loaded: _Loaded,
+    asked: dict[str, Asked],
+    opened: set[str],
+    min_confidence: float,
+) -> Elsewhere:
+    """What the memories that stay closed say together."""
+    memories, silent = 0, True
+    for digest, rows in loaded.groups.items():
+        text = question.phrase
+        # Whoever mostly overlooks a thing bears no "no" out.
+        phrase = read_phrase(rows.encoder, text)
+        denies = bool(text) and phrase.known_share == 1.0 and phrase.found_share >= min_confidence
+        for place, key in enumerate(rows.keys):
+            window = asked[digest].windows[place]
+            if key.memory_id in opened or not window.inside:
+                continue
+            memories += 1
+            told = names_speech(text) and bool(key.cue_counts)
+            silent = silent and (told or denies) and window.covered
+
+    pools: OrderedDict[tuple[str, str], list[Strengths]] = OrderedDict()
+
+    def strengths_of(digest: str, text: str) -> list[Strengths]:
+        if digest not in loaded.groups:
+            return []
+        if (digest, text) not in pools:
+            rows = loaded.groups[digest]
+            closed = np.array([key.memory_id not in opened for key in rows.keys])
+            phrase = read_phrase(rows.encoder, text)
+            pools[digest, text] = rows.pooled(phrase, asked[digest], closed)
+        return pools[digest, text]
+
+    return Elsewhere(memories, silent, strengths_of)
 
 
 def _is_recent(at: Stamp) -> bool:

@@ -33,8 +33,14 @@ class WordEncoder(Encoder):
     """Every word is an axis; a picture is named by its first pixel, which indexes the axes."""
 
     def __init__(
-        self, *, kind: str = "image", background: bool = True, name: str = "words"
+        self,
+        *,
+        kind: str = "image",
+        background: bool = True,
+        name: str = "words",
+        found_share: float = 1.0,
     ) -> None:
+        self._found_share = found_share
         self._kind = kind
         self._has_background = background
         self._spec = EncoderSpec(
@@ -63,7 +69,8 @@ class WordEncoder(Encoder):
             elif word not in FUNCTION_WORDS:
                 unknown.append(word)
         length = float(np.linalg.norm(vector))
-        return TextFeatures(vector / length if length else vector, tuple(unknown))
+        unit = vector / length if length else vector
+        return TextFeatures(unit, tuple(unknown), self._found_share)
 
     def background(self) -> Background | None:
         if not self._has_background:

@@ -390,3 +390,8 @@ def test_words_stand_for_what_sight_knows_only_a_part_of(
         found = ask(memory, text).evidence
         expected = spans if text.startswith("when does the red kite a") else spans[:1]
         assert sorted((item.start_s, item.end_s) for item in found) == expected
+
+    # Who does not ask for what is seen is told the words alone, at whatever time they are said.
+    told = ask(memory, "when is the red kite there?").evidence
+    assert [(item.start_s, item.end_s) for item in told] == [(spoken_at_s, spoken_at_s + 4.0)]
+    assert ask(memory, "how often is the red kite there?").value == 1

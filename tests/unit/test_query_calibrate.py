@@ -6,6 +6,7 @@ import pytest
 from streammem.core.types import Background, Gap, RelativeRange, TextFeatures
 from streammem.query.calibrate import (
     MAX_SHIFT,
+    Phrase,
     Scale,
     label_strengths,
     read_phrase,
@@ -86,7 +87,19 @@ def test_known_share_counts_content_words_only() -> None:
     assert read_phrase(encoder, "the red oscilloscope").known_share == 0.5
     assert read_phrase(encoder, "the oscilloscope").known_share == 0.0
     assert read_phrase(encoder, "the").known_share == 0.0
-    assert (trust(1.0), trust(0.0)) == (1.0, 0.0)
+    assert trust(_phrase(1.0)) == trust(_phrase(1.0, found_share=0.9)) == 1.0
+    assert trust(_phrase(0.0)) == trust(_phrase(0.0, found_share=0.9)) == 0.0
+
+
+def test_half_a_phrase_is_enough_for_a_colour_and_not_for_a_noun() -> None:
+    """Something red may be the red oscilloscope; a man is no ground for a man who dances."""
+    assert trust(_phrase(0.5)) > 0.5
+    assert trust(_phrase(0.5, found_share=0.9)) == 0.5
+    assert trust(_phrase(2 / 3, found_share=0.9)) == pytest.approx(2 / 3)
+
+
+def _phrase(known_share: float, found_share: float = 1.0) -> Phrase:
+    return Phrase("", np.zeros(DIM, np.float32), (), known_share, found_share)
 
 
 def test_an_encoder_that_knows_all_words_trusts_any_phrase() -> None:

@@ -342,6 +342,7 @@ def test_explain_tells_what_was_understood_searched_and_kept() -> None:
     assert found["memories"][0]["window_s"] == [15.0, 40.0]
     (search,) = found["searches"]
     assert search["trust"] == 1.0
+    assert search["found_share"] == 1.0
     assert search["found"]
     (candidate,) = search["candidates"]
     assert (candidate["start_s"], candidate["end_s"]) == (20.0, 25.0)

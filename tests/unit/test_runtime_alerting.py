@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streammem.core.alerts import Alert, AlertRule
+from streammem.core.alerts import MIN_MEASURED_STRENGTH, MIN_TEXT_STRENGTH, Alert, AlertRule
 from streammem.core.config import AnswerConfig
 from streammem.core.errors import UsageError
 from streammem.core.types import Floats
+from streammem.query.alerts_gate import suited, text_target
 from streammem.runtime.alerting import Alerting, AlertSetup
 from streammem.runtime.alerting_replay import load_confirmers
 from tests.unit._chat_servers import Behaviour, never_answers, says, sends, serving
-from tests.unit._query_world import WordEncoder
+from tests.unit._query_world import DIM, WordEncoder
 
 RULE = AlertRule("red", text="red", warm_up_s=10.0)
 INTERVAL_S = 0.5
@@ -194,3 +195,36 @@ def test_verdicts_that_come_late_are_taken_up_while_frames_go_on() -> None:
         heard = run()
 
         assert [one.confirmed for one in heard] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("found_share", "given", "least"),
+    [(0.9, None, MIN_MEASURED_STRENGTH), (0.9, -0.5, -0.5), (1.0, None, MIN_TEXT_STRENGTH)],
+)
+def test_what_an_encoder_was_measured_on_must_look_like_it(
+    found_share: float, given: float | None, least: float
+) -> None:
+    """A rise alone tells that something changed, not what; where it is not measured it must do."""
+    rule = replace(RULE, min_strength=given)
+    target = text_target(WordEncoder(found_share=found_share), "red")
+
+    assert suited(rule, target).least_strength == least
+
+
+def test_a_change_that_looks_like_something_else_is_not_reported() -> None:
+    """A little of the thing is in the picture that comes, as a person is a little like a dog."""
+    usual = np.eye(1, DIM, DIM - 1, dtype=np.float32)[0]
+    came = usual + 0.08 * frames_of(("dog", 1))[0]
+    frames = np.stack([usual] * 60 + [came / np.linalg.norm(came)] * 20)
+    rule = AlertRule("dog", text="dog", warm_up_s=10.0)
+    heard: dict[float, list[Alert]] = {}
+    for found_share in (1.0, 0.9):
+        heard[found_share] = []
+        setup = AlertSetup.prepare((rule,), WordEncoder(found_share=found_share))
+        alerting = Alerting(setup, heard[found_share].append, interval_s=INTERVAL_S)
+        alerting.observe(np.arange(len(frames)) * INTERVAL_S, frames)
+        alerting.finish()
+
+    (doubtful,) = heard[1.0]
+    assert doubtful.strength < MIN_MEASURED_STRENGTH
+    assert heard[0.9] == []
