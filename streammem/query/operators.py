@@ -117,7 +117,7 @@ def is_absent(inquiry: Inquiry, visits: Visits) -> bool:
 
 
 def _overlooked(visits: Visits) -> str:
-    return f"the encoder finds it in {visits.found_share:.0%} of the clips that show it"
+    return f"the encoder finds it in {visits.found_share:.0%} of the test clips that show it"
 
 
 def count(inquiry: Inquiry, view: View) -> Outcome:

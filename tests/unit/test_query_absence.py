@@ -53,7 +53,7 @@ def test_an_abstention_says_how_often_the_thing_is_found() -> None:
     told = put_into_words(question, _asked(question.text, 0.4))
 
     assert told.startswith("Not enough evidence: 'a cat' is not seen, but the encoder finds it in")
-    assert "40% of the clips that show it" in told
+    assert "40% of the test clips that show it" in told
 
 
 def test_the_time_without_a_thing_is_as_sure_as_its_being_found() -> None:
@@ -62,7 +62,7 @@ def test_the_time_without_a_thing_is_as_sure_as_its_being_found() -> None:
 
     assert _asked(question, 0.8).confidence == pytest.approx(0.8)
     assert _asked(question, 0.4).abstained
-    assert "in 40% of the clips" in _asked(question, 0.4).notes[0]
+    assert "in 40% of the test clips" in _asked(question, 0.4).notes[0]
 
 
 def test_presence_does_not_depend_on_what_is_overlooked() -> None:
