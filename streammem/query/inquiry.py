@@ -173,9 +173,10 @@ class Inquiry:
     def _fused(self, seen: Visits | None, heard: Told) -> Visits:
         """Sight and words together, by what the question asks for.
 
-        A question for times gets both, unless it asks when something is seen. Numbers, lengths and
-        order are about one of them: about what is seen where anything is, else about the words,
-        and in an order about the surer.
+        Surer words go alone before sight that knows only a part of the phrase. Else a question for
+        times gets both, unless it asks when something is seen. Numbers, lengths and order are about
+        one of them: about what is seen where anything is, else about the words, and in an order
+        about the surer.
         """
         near = tuple(item for item in heard.nearest if item.confidence >= NEAR_CONFIDENCE)
         heard = replace(heard, nearest=near)

@@ -15,6 +15,7 @@ from streammem.query.calibrate import (
     FAR_OUT,
     Phrase,
     Strengths,
+    read_phrase,
     scale_of,
     trust,
     zero_of,
@@ -90,7 +91,8 @@ class EncoderRows:
         )
         self._first_span = np.cumsum([0, *counts])
         self._excess = np.array([key.excess for key in self.keys])
-        # A question needs the strengths of each of its texts a few times.
+        # A question needs each of its texts, and the strengths of it, a few times.
+        self._phrases: dict[str, Phrase] = {}
         self._kept: dict[str, Strengths] = {}
         # Of questions without times the windows are the same.
         self._whole: Asked | None = None
@@ -117,6 +119,14 @@ class EncoderRows:
         high = np.array([window.end_s for window in windows])[self.memory]
         inside = past & (self.start_s <= high) & (self.end_s >= low)
         return Asked(windows, inside, past, limited=True)
+
+    def phrase(self, text: str) -> Phrase:
+        """A text in the space of the encoder, which may be a slow one."""
+        if text not in self._phrases:
+            while len(self._phrases) >= _KEPT_TEXTS:
+                del self._phrases[next(iter(self._phrases))]
+            self._phrases[text] = read_phrase(self.encoder, text)
+        return self._phrases[text]
 
     def strengths(self, phrase: Phrase) -> Strengths:
         """About the strength of each span, `[S]`, over the encoder's background alone."""

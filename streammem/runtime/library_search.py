@@ -16,7 +16,7 @@ import numpy as np
 
 from streammem.core.errors import StreamMemError
 from streammem.core.types import Question
-from streammem.query.calibrate import Strengths, read_phrase
+from streammem.query.calibrate import Strengths
 from streammem.query.elsewhere import Elsewhere
 from streammem.query.first_stage import (
     FEWEST_OPENED,
@@ -246,7 +246,7 @@ class LibrarySearch:
                 for digest, rows in loaded.groups.items():
                     seen = None
                     if not (thing.told_only or names_speech(text)):
-                        seen = rows.bounds(read_phrase(rows.encoder, text), asked[digest], least)
+                        seen = rows.bounds(rows.phrase(text), asked[digest], least)
                     for place, key in enumerate(rows.keys):
                         if asked[digest].windows[place].inside:
                             bound = _Bound.of(seen, place, told.get(key.memory_id, 0.0))
@@ -274,9 +274,7 @@ class LibrarySearch:
         counts = np.diff(loaded.coded_firsts, append=len(cosines))
         margin = 0.0
         if not (told_only or names_speech(text)):
-            known = min(
-                read_phrase(rows.encoder, text).known_share for rows in loaded.groups.values()
-            )
+            known = min(rows.phrase(text).known_share for rows in loaded.groups.values())
             margin = SIGHT_MARGIN if known == 1.0 else 0.0
             margin = 4 * SIGHT_MARGIN if asks_for_sight(question.text) else margin
         for name, bound in zip(loaded.coded, meaning_bounds(best, counts, margin), strict=True):
@@ -293,9 +291,7 @@ class LibrarySearch:
 
 def _least(question: Question, loaded: _Loaded, options: QueryOptions) -> float:
     """The bound from which on a memory of some encoder may change the answer."""
-    shares = {
-        read_phrase(rows.encoder, question.phrase).found_share for rows in loaded.groups.values()
-    }
+    shares = {rows.phrase(question.phrase).found_share for rows in loaded.groups.values()}
     return min(needed(question, options.min_confidence, share) for share in shares)
 
 
@@ -311,7 +307,7 @@ def _elsewhere(
     for digest, rows in loaded.groups.items():
         text = question.phrase
         # Whoever mostly overlooks a thing bears no "no" out.
-        phrase = read_phrase(rows.encoder, text)
+        phrase = rows.phrase(text)
         denies = bool(text) and phrase.known_share == 1.0 and phrase.found_share >= min_confidence
         for place, key in enumerate(rows.keys):
             window = asked[digest].windows[place]
@@ -329,8 +325,7 @@ def _elsewhere(
         if (digest, text) not in pools:
             rows = loaded.groups[digest]
             closed = np.array([key.memory_id not in opened for key in rows.keys])
-            phrase = read_phrase(rows.encoder, text)
-            pools[digest, text] = rows.pooled(phrase, asked[digest], closed)
+            pools[digest, text] = rows.pooled(rows.phrase(text), asked[digest], closed)
         return pools[digest, text]
 
     return Elsewhere(memories, silent, strengths_of)

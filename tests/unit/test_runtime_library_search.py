@@ -109,6 +109,25 @@ def test_few_memories_are_opened(world: Path) -> None:
     assert selection.elsewhere.memories == MEMORIES - len(selection.first)
 
 
+def test_a_text_is_embedded_once_to_choose_among_memories(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Text encoders of large models take tens of milliseconds."""
+    read, texts = DescriptorEncoder.encode_text, []
+
+    def counted(encoder: DescriptorEncoder, text: str) -> TextFeatures:
+        texts.append(text)
+        return read(encoder, text)
+
+    monkeypatch.setattr(DescriptorEncoder, "encode_text", counted)
+    question, paths = parse_question("is there a sea?"), sorted(world.glob("*.smem"))
+    LibrarySearch(world, {}).select(
+        question, paths, query_options(AskOptions()), weights="", device="auto"
+    )
+
+    assert texts == [question.phrase]
+
+
 def test_the_index_may_be_deleted_and_damaged_at_any_time(world: Path) -> None:
     """It is made anew, with progress, and answers are the same."""
     told: list[tuple[int, int]] = []

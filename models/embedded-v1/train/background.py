@@ -100,6 +100,9 @@ def absent_scores(measured: Sequence[Measured], concepts: Sequence[int], asked: 
 def design(natural: Floats, asked: Floats, wanted: Spread, weights: Floats, count: int) -> Floats:
     """`count` vectors `[count D]`, over which nouns have the spread wanted; else as in `natural`.
 
+    `natural` `[N D]` are vectors of pictures, `asked` `[C D]` those of nouns, `weights` `[C]` say
+    how much each noun counts.
+
     Means are linear in the mean of the vectors, squared deviations in their covariance: both are
     fitted with what is natural as a prior, then vectors are made that have exactly these moments.
     """
